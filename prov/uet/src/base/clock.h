@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The only place below ofi/ that reads a clock. The core gets the time as an argument.
+ */
+#ifndef UET_BASE_CLOCK_H
+#define UET_BASE_CLOCK_H
+
+#include <stdint.h>
+
+/* Monotonic time in nanoseconds (clock_gettime(2), CLOCK_MONOTONIC). */
+uint64_t uet_clock_ns(void);
+
+#endif /* UET_BASE_CLOCK_H */

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Small macros that every floor uses. Nothing here knows of UET or libfabric.
+ */
+#ifndef UET_BASE_UTIL_H
+#define UET_BASE_UTIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define uet_container_of(ptr, type, member) \
+	((type *)((char *)(ptr) - offsetof(type, member)))
+
+#define uet_likely(x)	__builtin_expect(!!(x), 1)
+#define uet_unlikely(x)	__builtin_expect(!!(x), 0)
+
+#define UET_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+#define UET_NSEC_PER_USEC 1000ull
+#define UET_NSEC_PER_MSEC 1000000ull
+#define UET_NSEC_PER_SEC  1000000000ull
+
+/* "Never": a deadline that does not come. */
+#define UET_TIME_NEVER UINT64_MAX
+
+static inline uint64_t uet_min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint64_t uet_max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+#endif /* UET_BASE_UTIL_H */

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "ofi/attr.h"
+
+#include "wire/pds.h"
+#include "wire/ses.h"
+
+#define UET_IPV4_LEN	20
+#define UET_IPV6_LEN	40
+#define UET_UDP_LEN	8
+#define UET_CRC_LEN	4
+
+/* Every order among reads, writes and sends, and the finer bits for RMA and atomics. */
+#define UET_ORDER_ALL \
+	(FI_ORDER_RAR | FI_ORDER_RAW | FI_ORDER_RAS | FI_ORDER_WAR | FI_ORDER_WAW | \
+	 FI_ORDER_WAS | FI_ORDER_SAR | FI_ORDER_SAW | FI_ORDER_SAS | \
+	 FI_ORDER_RMA_RAR | FI_ORDER_RMA_RAW | FI_ORDER_RMA_WAR | FI_ORDER_RMA_WAW | \
+	 FI_ORDER_ATOMIC_RAR | FI_ORDER_ATOMIC_RAW | FI_ORDER_ATOMIC_WAR | FI_ORDER_ATOMIC_WAW)
+
+const struct uet_offer uet_offer = {
+	.primary = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV,
+	.direction = FI_SEND | FI_RECV,
+	.secondary = FI_LOCAL_COMM | FI_REMOTE_COMM,
+	.on_request = FI_SOURCE | FI_SOURCE_ERR,
+	.tx_caps = FI_MSG | FI_TAGGED | FI_SEND,
+	.rx_caps = FI_MSG | FI_TAGGED | FI_RECV | FI_DIRECTED_RECV | FI_SOURCE | FI_SOURCE_ERR,
+	.domain_caps = FI_LOCAL_COMM | FI_REMOTE_COMM,
+	.tx_op_flags = FI_INJECT | FI_COMPLETION | FI_INJECT_COMPLETE | FI_TRANSMIT_COMPLETE |
+		       FI_DELIVERY_COMPLETE,
+	.tx_op_default = FI_TRANSMIT_COMPLETE,
+	.rx_op_flags = FI_COMPLETION,
+	.order_held = FI_ORDER_SAS,
+	/*
+	 * Without RMA and atomics there is nothing that these bits could order: who asks for
+	 * them gets what they promise, and who asks for nothing is not told of them.
+	 */
+	.order_vacuous = UET_ORDER_ALL & ~FI_ORDER_SAS,
+	.max_msg_size = UET_SES_MAX_MSG,
+	.iov_limit = UET_SES_IOV,
+	.rma_iov_limit = 1,
+	.tx_size = UET_QUEUE_MAX,
+	.rx_size = UET_QUEUE_MAX,
+	.mr_key_size = sizeof(uint64_t),
+	.cq_data_size = sizeof(uint64_t),
+	.cq_cnt = 4096,
+	.ep_cnt = 4095,
+	.cntr_cnt = 4096,
+	.mr_iov_limit = 1,
+	.mr_cnt = 65536,
+	.max_err_data = UET_NAME_STRLEN,
+	.auth_key_size = sizeof(uint32_t),
+};
+
+/* Bytes that the interface of @port has for a UET packet: what is left above UDP. */
+static uint32_t packet_mtu(const struct uet_port *port)
+{
+	uint32_t below = UET_UDP_LEN;
+
+	below += port->addr.family == AF_INET ? UET_IPV4_LEN : UET_IPV6_LEN;
+	return port->mtu > below ? port->mtu - below : 0;
+}
+
+bool uet_port_usable(const struct uet_port *port)
+{
+	const uint32_t headers = UET_PDS_CC_REQ_LEN + UET_SES_REQ_MAX_LEN + UET_CRC_LEN;
+
+	return packet_mtu(port) >= headers + UET_MTU_MIN;
+}
+
+size_t uet_inject_limit(const struct uet_port *port)
+{
+	uint32_t payload = uet_payload_mtu(packet_mtu(port), uet_config.mtu);
+
+	return uet_min_u64(payload, uet_config.inject_size);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "ofi/config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ofi/ofi.h"
+
+#define MS UET_NSEC_PER_MSEC
+
+struct uet_config uet_config;
+
+enum param_kind {
+	PARAM_U32,
+	PARAM_SIZE,
+	PARAM_MS,	/* milliseconds outside, uint64_t nanoseconds inside */
+};
+
+struct param {
+	const char *name;
+	enum param_kind kind;
+	size_t offset;		/* of the member in struct uet_config */
+	uint64_t min, max, def;
+	const char *unit;
+	const char *help;
+};
+
+struct flag {
+	const char *name;
+	size_t offset;
+	bool def;
+	const char *help;
+};
+
+#define AT(member) offsetof(struct uet_config, member)
+
+static const struct param params[] = {
+	{ "port", PARAM_U32, AT(port), 1, 65535, UET_PORT, "UDP port",
+	  "First UDP port that an endpoint tries when the application names none. The "
+	  "following ones are tried in turn: one per endpoint." },
+	{ "job_id", PARAM_U32, AT(job_id), 1, UET_JOB_ID_MAX, 1, "JobID",
+	  "Job that endpoints belong to unless the application passes an authorization key. "
+	  "Messages of other jobs are refused, so all processes of a job need the same." },
+	{ "mtu", PARAM_U32, AT(mtu), 0, UET_MTU_MAX, 0, "bytes",
+	  "Payload per packet: 1024, 2048, 4096 or 8192; 0: the largest that fits the "
+	  "interface's MTU. A value that does not fit is reduced until it does." },
+	{ "inject_size", PARAM_SIZE, AT(inject_size), 0, UET_MTU_MAX, 4096, "bytes",
+	  "Largest message that fi_inject and FI_INJECT accept; never more than the payload "
+	  "of one packet." },
+	{ "sndbuf", PARAM_SIZE, AT(sndbuf), 4096, 1 << 30, 4 << 20, "bytes",
+	  "Send buffer of each socket. The kernel grants at most net.core.wmem_max." },
+	{ "rcvbuf", PARAM_SIZE, AT(rcvbuf), 4096, 1 << 30, 4 << 20, "bytes",
+	  "Receive buffer of each socket. The kernel grants at most net.core.rmem_max; small "
+	  "buffers mean lost packets when many peers send at once." },
+	{ "dscp_data", PARAM_U32, AT(dscp_data), 0, 63, 0, "DSCP",
+	  "Differentiated services code point of packets with data." },
+	{ "dscp_control", PARAM_U32, AT(dscp_control), 0, 63, 46, "DSCP",
+	  "Differentiated services code point of acknowledgements and other control packets." },
+	{ "tx_size", PARAM_SIZE, AT(tx_size), 1, UET_QUEUE_MAX, 1024, "operations",
+	  "Sends outstanding per endpoint unless the application asks for another number." },
+	{ "rx_size", PARAM_SIZE, AT(rx_size), 1, UET_QUEUE_MAX, 4096, "operations",
+	  "Receives posted per endpoint unless the application asks for another number." },
+	{ "unexpected_count", PARAM_SIZE, AT(max_unexpected), 1, 1 << 24, 65536, "messages",
+	  "Messages per endpoint that are kept until a receive is posted for them. Beyond, "
+	  "senders are told to repeat." },
+	{ "unexpected_bytes", PARAM_SIZE, AT(max_unexpected_bytes), UET_MTU_MAX,
+	  1ull << 40, 256 << 20, "bytes",
+	  "Memory per endpoint for the contents of such messages." },
+	{ "linger", PARAM_MS, AT(linger), 0, 3600000, 5000, "ms",
+	  "How long fi_close of an endpoint waits for the acknowledgement of what was sent." },
+	{ "max_pdc", PARAM_U32, AT(pds.max_pdc), 2, 65535, 4096, "contexts",
+	  "Packet delivery contexts per endpoint: roughly the number of peers that it talks "
+	  "to at the same time, in both directions." },
+	{ "window", PARAM_U32, AT(pds.cms.window_max), UET_MTU_MAX, 1 << 30, 1 << 20, "bytes",
+	  "Most unacknowledged bytes towards one peer." },
+	{ "rto", PARAM_MS, AT(pds.cms.rto_min), 1, 60000, 5, "ms",
+	  "Shortest time after which a packet without acknowledgement is sent again." },
+	{ "rto_max", PARAM_MS, AT(pds.cms.rto_max), 1, 600000, 1000, "ms",
+	  "Longest such time: it doubles with every repetition up to this value." },
+	{ "peer_timeout", PARAM_MS, AT(pds.peer_timeout), 1, 86400000, 60000, "ms",
+	  "Without a sign of life for so long, a peer is taken for dead, and operations "
+	  "towards it fail. A peer that polls rarely needs FI_PROGRESS_AUTO or patience here." },
+	{ "refused_timeout", PARAM_MS, AT(pds.refused_timeout), 1, 86400000, 3000, "ms",
+	  "The same for a peer whose host answers that nothing listens on its port: covers "
+	  "peers that start late." },
+};
+
+static const struct flag flags[] = {
+	{ "gso", AT(gso), true,
+	  "Hand several packets to the kernel in one piece (UDP_SEGMENT) where it can." },
+	{ "gro", AT(gro), true,
+	  "Take several packets from the kernel in one piece (UDP_GRO) where it can." },
+	{ "strict_port", AT(pds.strict_port), false,
+	  "Answer to UDP port 4793 instead of the port that a packet came from: for peers "
+	  "whose source port carries nothing but entropy, such as UET hardware." },
+};
+
+static const char iface_help[] =
+	"Interfaces to offer: a comma-separated list of names, globs (eth*) and subnets "
+	"(192.0.2.0/24, fd00::/8); with a leading ^ all others (default: all)";
+
+/* The rest of the transport's settings: nothing that a user should have to know. */
+static void set_fixed(struct uet_pds_cfg *pds)
+{
+	pds->mp_range = 1024;
+	pds->max_stored = 65536;
+	pds->ack_trigger = 16 << 10;
+	pds->ack_min_add = 1 << 10;
+	pds->nack_retx_time = 1 * MS;
+	pds->nack_retx_max = 8 * MS;
+	pds->idle_close = 1000 * MS;
+	pds->target_idle = 10000 * MS;
+	pds->linger = 2000 * MS;
+	pds->cms.window_init = 256 << 10;
+}
+
+static void store(const struct param *p, uint64_t value)
+{
+	char *at = (char *)&uet_config + p->offset;
+
+	if (p->kind == PARAM_U32)
+		*(uint32_t *)at = (uint32_t)value;
+	else if (p->kind == PARAM_SIZE)
+		*(size_t *)at = value;
+	else
+		*(uint64_t *)at = value * MS;
+}
+
+/* "FI_UET_TX_SIZE" of "tx_size". */
+static void variable(const char *name, char *buf, size_t len)
+{
+	size_t i;
+
+	snprintf(buf, len, "FI_UET_%s", name);
+	for (i = 0; buf[i]; i++)
+		if (buf[i] >= 'a' && buf[i] <= 'z')
+			buf[i] -= 'a' - 'A';
+}
+
+/* Is all of @text one number (as strtol(3) with base 0 reads it)? */
+static bool is_number(const char *text)
+{
+	char *end;
+
+	errno = 0;
+	(void)strtoll(text, &end, 0);
+	return !errno && end != text && !*end;
+}
+
+static void reject(const struct param *p, const char *var, const char *text)
+{
+	FI_WARN(&uet_prov, FI_LOG_CORE,
+		"%s=%s is not a number from %" PRIu64 " to %" PRIu64 " (%s); using %" PRIu64 "\n",
+		var, text, p->min, p->max, p->unit, p->def);
+}
+
+static void read_param(const struct param *p)
+{
+	char var[64], text[32];
+	const char *env;
+	size_t value;
+
+	store(p, p->def);
+	if (fi_param_get_size_t(&uet_prov, p->name, &value))
+		return;
+	variable(p->name, var, sizeof(var));
+	/* libfabric takes "64k" for 64 and "all" for 0. */
+	env = getenv(var);
+	if (env && !is_number(env)) {
+		reject(p, var, env);
+		return;
+	}
+	if (value < p->min || value > p->max) {
+		snprintf(text, sizeof(text), "%zd", (ssize_t)value);
+		reject(p, var, text);
+		return;
+	}
+	store(p, value);
+}
+
+static void define_all(void)
+{
+	const struct param *p;
+	const struct flag *f;
+
+	fi_param_define(&uet_prov, "iface", FI_PARAM_STRING, "%s", iface_help);
+	for (p = params; p < params + UET_ARRAY_SIZE(params); p++)
+		fi_param_define(&uet_prov, p->name, FI_PARAM_SIZE_T,
+				"%s Unit: %s, range: %" PRIu64 "-%" PRIu64
+				" (default: %" PRIu64 ")",
+				p->help, p->unit, p->min, p->max, p->def);
+	for (f = flags; f < flags + UET_ARRAY_SIZE(flags); f++)
+		fi_param_define(&uet_prov, f->name, FI_PARAM_BOOL, "%s (default: %s)",
+				f->help, f->def ? "yes" : "no");
+}
+
+static void read_flag(const struct flag *f)
+{
+	bool *at = (bool *)((char *)&uet_config + f->offset);
+	int value;
+
+	*at = fi_param_get_bool(&uet_prov, f->name, &value) ? f->def : value != 0;
+}
+
+static void read_iface(void)
+{
+	char *value;
+
+	free(uet_config.iface);
+	uet_config.iface = NULL;
+	if (fi_param_get_str(&uet_prov, "iface", &value) == 0 && *value)
+		uet_config.iface = strdup(value);
+}
+
+/* The name that other UET software uses. */
+static void read_other_job_id(void)
+{
+	const char *env = getenv("UET_JOB_ID");
+	size_t ignored;
+	long long id;
+
+	if (!env || fi_param_get_size_t(&uet_prov, "job_id", &ignored) == 0)
+		return;
+	id = is_number(env) ? strtoll(env, NULL, 0) : 0;
+	if (id >= 1 && id <= UET_JOB_ID_MAX) {
+		uet_config.job_id = (uint32_t)id;
+		return;
+	}
+	FI_WARN(&uet_prov, FI_LOG_CORE,
+		"UET_JOB_ID=%s is not a number from 1 to %u; using %" PRIu32 "\n", env,
+		UET_JOB_ID_MAX, uet_config.job_id);
+}
+
+/* What a range alone cannot say. */
+static void check_together(void)
+{
+	struct uet_cms_cfg *cms = &uet_config.pds.cms;
+	uint32_t mtu = uet_config.mtu;
+
+	if (mtu && (mtu < UET_MTU_MIN || mtu & (mtu - 1))) {
+		FI_WARN(&uet_prov, FI_LOG_CORE, "FI_UET_MTU=%" PRIu32
+			" is none of 0, 1024, 2048, 4096 and 8192; using 0\n", mtu);
+		uet_config.mtu = 0;
+	}
+	if (cms->rto_max < cms->rto_min) {
+		FI_WARN(&uet_prov, FI_LOG_CORE,
+			"FI_UET_RTO_MAX is shorter than FI_UET_RTO; using %" PRIu64 " ms\n",
+			(uint64_t)(cms->rto_min / MS));
+		cms->rto_max = cms->rto_min;
+	}
+	if (cms->window_init > cms->window_max)
+		cms->window_init = cms->window_max;
+}
+
+void uet_config_read(void)
+{
+	static bool defined;
+	size_t i;
+
+	if (!defined)
+		define_all();
+	defined = true;
+	set_fixed(&uet_config.pds);
+	read_iface();
+	for (i = 0; i < UET_ARRAY_SIZE(params); i++)
+		read_param(&params[i]);
+	for (i = 0; i < UET_ARRAY_SIZE(flags); i++)
+		read_flag(&flags[i]);
+	read_other_job_id();
+	check_together();
+}
+
+void uet_config_free(void)
+{
+	free(uet_config.iface);
+	uet_config.iface = NULL;
+}

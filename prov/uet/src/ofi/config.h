@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The FI_UET_* environment: read once, when libfabric loads the provider.
+ */
+#ifndef UET_OFI_CONFIG_H
+#define UET_OFI_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ses/ses.h"
+
+#define UET_PORT	4793	/* the UDP port of UET */
+#define UET_JOB_ID_MAX	0xffffffu
+#define UET_MTU_MIN	1024u	/* payload bytes per packet */
+#define UET_MTU_MAX	8192u
+#define UET_QUEUE_MAX	65536	/* most operations outstanding per direction */
+
+struct uet_config {
+	char *iface;		/* FI_UET_IFACE: filter, or NULL */
+	uint32_t port;		/* FI_UET_PORT: first port tried, 4793 */
+	uint32_t job_id;	/* FI_UET_JOB_ID: 1 */
+	uint32_t mtu;		/* FI_UET_MTU: payload bytes per packet, 0 = from the path */
+	size_t inject_size;	/* FI_UET_INJECT_SIZE */
+	size_t sndbuf, rcvbuf;	/* FI_UET_SNDBUF, FI_UET_RCVBUF: bytes */
+	bool gso, gro;		/* FI_UET_GSO, FI_UET_GRO */
+	uint32_t dscp_data;	/* FI_UET_DSCP_DATA */
+	uint32_t dscp_control;	/* FI_UET_DSCP_CONTROL */
+	size_t tx_size, rx_size; /* FI_UET_TX_SIZE, FI_UET_RX_SIZE: operations outstanding */
+	size_t max_unexpected;	/* FI_UET_UNEXPECTED_COUNT */
+	size_t max_unexpected_bytes; /* FI_UET_UNEXPECTED_BYTES */
+	uint64_t linger;	/* FI_UET_LINGER (ms): fi_close waits for unanswered sends; here ns */
+	struct uet_pds_cfg pds;	/* FI_UET_MAX_PDC, FI_UET_WINDOW, FI_UET_RTO, ...; the
+				 * endpoint sets pds.seed and pds.cms.mtu for itself */
+};
+
+extern struct uet_config uet_config;
+
+/*
+ * Define every parameter with libfabric (fi_provider(7), fi_param_define) and read it into
+ * uet_config. A value out of range is replaced by the default with a warning that names the
+ * variable and its range. UET_JOB_ID is read where FI_UET_JOB_ID is not set. May be called
+ * again: the environment is then read anew.
+ */
+void uet_config_read(void);
+
+/* Free what uet_config_read allocated. */
+void uet_config_free(void);
+
+#endif /* UET_OFI_CONFIG_H */

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The domain: one NIC port. It owns keys, AVs, counters and CQs; endpoints own their sockets.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ofi/ofi.h"
+#include "ofi/stubs.h"
+
+/* FI_REG_MR under a name of our own: libfabric 2.x warns about the old one. */
+#define DOMAIN_BIND_REG_MR (1ull << 59)
+
+static int domain_close(struct fid *fid)
+{
+	struct uet_domain *domain = uet_container_of(fid, struct uet_domain, fid.fid);
+
+	if (uet_ref_busy(&domain->ref))
+		return -FI_EBUSY;
+	uet_progress_thread_stop(domain->thread);
+	if (domain->eq)
+		uet_ref_put(uet_eq_ref(domain->eq));
+	uet_mr_map_destroy(domain->mrs);
+	uet_lock_destroy(&domain->lock);
+	uet_ports_free(domain->ports);
+	fi_freeinfo(domain->info);
+	uet_ref_put(&domain->fabric->ref);
+	free(domain);
+	return 0;
+}
+
+static int domain_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
+{
+	struct uet_domain *domain = uet_container_of(fid, struct uet_domain, fid.fid);
+
+	if (bfid->fclass != FI_CLASS_EQ)
+		return -FI_EINVAL;
+	/* It asks for asynchronous registration; ours completes at once either way. */
+	if (flags & ~DOMAIN_BIND_REG_MR)
+		return -FI_EBADFLAGS;
+	if (domain->eq)
+		return -FI_EINVAL;
+	domain->eq = (struct uet_eq *)uet_container_of(bfid, struct fid_eq, fid);
+	uet_ref_get(uet_eq_ref(domain->eq));
+	return 0;
+}
+
+static int domain_control(struct fid *fid, int command, void *arg)
+{
+	struct uet_domain *domain = uet_container_of(fid, struct uet_domain, fid.fid);
+
+	return uet_mr_control(domain, command, arg);
+}
+
+static struct fi_ops domain_fid_ops = {
+	.size = sizeof(struct fi_ops),
+	.close = domain_close,
+	.bind = domain_bind,
+	.control = domain_control,
+	.ops_open = uet_no_ops_open,
+	.tostr = uet_no_tostr,
+	.ops_set = uet_no_ops_set,
+};
+
+static struct fi_ops_domain domain_ops = {
+	.size = sizeof(struct fi_ops_domain),
+	.av_open = uet_av_open,
+	.cq_open = uet_cq_open,
+	.endpoint = uet_ep_open,
+	.scalable_ep = uet_no_scalable_ep,
+	.cntr_open = uet_cntr_open,
+	.poll_open = uet_poll_open,
+	.stx_ctx = uet_no_stx_ctx,
+	.srx_ctx = uet_no_srx_ctx,
+	.query_atomic = uet_no_query_atomic,
+	.query_collective = uet_no_query_collective,
+	.endpoint2 = uet_no_endpoint2,
+};
+
+/* JobID from the authorization key (4 bytes, UEC 3.4.7.1), else from the environment. */
+static uint32_t domain_job_id(const struct fi_domain_attr *attr)
+{
+	uint32_t key;
+
+	if (attr->auth_key_size != sizeof(key) || !attr->auth_key)
+		return uet_config.job_id;
+	memcpy(&key, attr->auth_key, sizeof(key));
+	return key & 0xffffff;
+}
+
+static int domain_init(struct uet_domain *domain, struct uet_fabric *fabric, struct fi_info *info)
+{
+	const struct fi_domain_attr *attr = info->domain_attr;
+	int ret;
+
+	domain->fabric = fabric;
+	domain->info = fi_dupinfo(info);
+	domain->mrs = uet_mr_map_create();
+	if (!domain->info || !domain->mrs)
+		return -FI_ENOMEM;
+	strncpy(domain->name, attr->name, sizeof(domain->name) - 1);
+	ret = uet_ports_discover(domain->name, &domain->ports, &domain->port_cnt);
+	if (ret)
+		return ret;
+	if (!domain->port_cnt) {
+		FI_WARN(&uet_prov, FI_LOG_DOMAIN, "interface %s has no usable address any more\n",
+			domain->name);
+		return -FI_ENODEV;
+	}
+	domain->auto_progress = attr->data_progress == FI_PROGRESS_AUTO ||
+				attr->control_progress == FI_PROGRESS_AUTO;
+	domain->locked = attr->threading != FI_THREAD_DOMAIN || domain->auto_progress;
+	domain->job_id = domain_job_id(attr);
+	domain->mr_mode = attr->mr_mode;
+	uet_lock_init(&domain->lock, domain->locked);
+	return 0;
+}
+
+int uet_domain_open(struct fid_fabric *fabric_fid, struct fi_info *info,
+		    struct fid_domain **out, void *context)
+{
+	struct uet_fabric *fabric = uet_container_of(fabric_fid, struct uet_fabric, fid);
+	struct uet_domain *domain;
+	int ret;
+
+	ret = uet_info_check(uet_fabric_api(fabric), info);
+	if (ret)
+		return ret;
+	domain = calloc(1, sizeof(*domain));
+	if (!domain)
+		return -FI_ENOMEM;
+	ret = domain_init(domain, fabric, info);
+	if (ret)
+		goto free_domain;
+	domain->fid.fid.fclass = FI_CLASS_DOMAIN;
+	domain->fid.fid.context = context;
+	domain->fid.fid.ops = &domain_fid_ops;
+	domain->fid.ops = &domain_ops;
+	domain->fid.mr = &uet_mr_ops;
+	uet_ref_get(&fabric->ref);
+	*out = &domain->fid;
+	return 0;
+
+free_domain:
+	if (domain->mrs)
+		uet_mr_map_destroy(domain->mrs);
+	uet_ports_free(domain->ports);
+	fi_freeinfo(domain->info);
+	free(domain);
+	return ret;
+}

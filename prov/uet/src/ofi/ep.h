@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The endpoint: one software FEP (design decision D1) with its socket, PDS and SES.
+ */
+#ifndef UET_OFI_EP_H
+#define UET_OFI_EP_H
+
+#include "ofi/ofi.h"
+
+#define UET_EP_CNTRS 8		/* counters bound to one endpoint, all kinds together */
+
+struct uet_ep_cntr {
+	struct uet_cntr *cntr;
+	uint64_t flags;		/* FI_SEND, FI_RECV, FI_READ, FI_WRITE, FI_REMOTE_* */
+};
+
+struct uet_ep {
+	struct fid_ep fid;
+	struct uet_domain *domain;
+	struct uet_lock lock;		/* protects nic, ses and everything below them */
+	struct uet_nic *nic;
+	struct uet_ses *ses;		/* exists from fi_enable on */
+	struct uet_pds *pds;		/* ses's */
+	struct fi_info *info;
+	struct uet_name name;
+	uint32_t addr_format;
+	uint32_t payload_mtu;		/* bytes per packet */
+	bool enabled;
+	bool tx_selective, rx_selective; /* CQ bound with FI_SELECTIVE_COMPLETION */
+	uint8_t rounds;			/* progress rounds since acknowledgements were sent */
+	enum uet_pds_mode mode;		/* of sends: ROD when msg_order asks for order */
+	uint64_t caps;
+	uint64_t tx_op_flags, rx_op_flags;
+	size_t inject_size;
+	uint32_t detached;		/* sends reported complete but not yet acknowledged */
+	struct uet_av *av;
+	struct uet_cq *tx_cq, *rx_cq;
+	struct uet_eq *eq;
+	struct uet_ep_cntr cntrs[UET_EP_CNTRS];
+	uint32_t cntr_cnt;
+	struct uet_list claims;		/* struct uet_claim: messages set aside by FI_CLAIM */
+};
+
+/* Drive @ep once: receive, time-outs, repetitions, acknowledgements. Takes its lock. */
+void uet_ep_progress(struct uet_ep *ep);
+
+/* As above, with the lock held. Returns the number of packets received (or a negative errno). */
+int uet_ep_progress_locked(struct uet_ep *ep);
+
+/*
+ * Drive @ep until it has nothing left to do now, acknowledgements sent included, and return
+ * the time (ns) of its next time-out: UET_TIME_NEVER if none, 0 if it is still busy.
+ */
+uint64_t uet_ep_settle(struct uet_ep *ep);
+
+/* Descriptor that polls readable when packets wait; -1 if there is none. */
+int uet_ep_fd(struct uet_ep *ep);
+
+/*
+ * Something was posted from the application's side: threads that sleep for this endpoint must
+ * look at its time-outs again.
+ */
+void uet_ep_kick(struct uet_ep *ep);
+
+/* ---- epattr.c ---- */
+
+extern struct fi_ops_ep uet_ep_ops;
+extern struct fi_ops_cm uet_ep_cm_ops;
+
+/* FI_GETOPSFLAG and FI_SETOPSFLAG: fi_endpoint(3). */
+int uet_ep_opsflag(struct uet_ep *ep, int command, uint64_t *flags);
+
+/* ---- transfer.c: what msg.c and tagged.c share ---- */
+
+/* A send as the application described it. */
+struct uet_send_args {
+	const struct iovec *iov;
+	size_t count;
+	fi_addr_t dest;
+	uint64_t tag;
+	uint64_t data;
+	uint64_t flags;		/* effective operation flags; FI_TAGGED or FI_MSG added */
+	void *context;
+	bool silent;		/* an inject call: no success completion */
+};
+
+/* A receive as the application described it. */
+struct uet_recv_args {
+	const struct iovec *iov;
+	size_t count;
+	fi_addr_t src;
+	uint64_t tag;
+	uint64_t ignore;
+	uint64_t flags;		/* as above */
+	void *context;
+};
+
+/*
+ * Start a send. Returns 0, -FI_EAGAIN, -FI_EINVAL (destination, iov count), -FI_EMSGSIZE,
+ * -FI_EBADFLAGS, -FI_EOPBADSTATE (not enabled). fi_msg(3), fi_tagged(3).
+ */
+ssize_t uet_ep_send(struct uet_ep *ep, const struct uet_send_args *args);
+
+/* Post a receive, or look for a message (FI_PEEK, FI_CLAIM, FI_DISCARD). Errors as above. */
+ssize_t uet_ep_recv(struct uet_ep *ep, const struct uet_recv_args *args);
+
+/* Drop messages that were claimed and never received. */
+void uet_ep_drop_claims(struct uet_ep *ep);
+
+/* Completion callbacks of the SES. @upper is the endpoint. */
+extern const struct uet_ses_upper_ops uet_ep_ses_ops;
+
+extern struct fi_ops_msg uet_msg_ops;
+extern struct fi_ops_tagged uet_tagged_ops;
+
+#endif /* UET_OFI_EP_H */

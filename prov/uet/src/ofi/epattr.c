@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Endpoint options, names and cancellation.
+ */
+#include <string.h>
+
+#include "ofi/ep.h"
+#include "ofi/stubs.h"
+
+static struct uet_ep *ep_of(struct fid *fid)
+{
+	return uet_container_of(fid, struct uet_ep, fid.fid);
+}
+
+static ssize_t ep_cancel(struct fid *fid, void *context)
+{
+	struct uet_ep *ep = ep_of(fid);
+
+	if (!ep->enabled)
+		return -FI_EOPBADSTATE;
+	uet_lock(&ep->lock);
+	/* Consumers take "nothing found" for success: the operation is finished or will be. */
+	uet_ses_cancel(ep->ses, context);
+	uet_unlock(&ep->lock);
+	return 0;
+}
+
+static int put_opt(void *optval, size_t *optlen, const void *value, size_t len)
+{
+	if (!optval || !optlen)
+		return -FI_EINVAL;
+	if (*optlen < len) {
+		*optlen = len;
+		return -FI_ETOOSMALL;
+	}
+	memcpy(optval, value, len);
+	*optlen = len;
+	return 0;
+}
+
+static int ep_getopt(struct fid *fid, int level, int optname, void *optval, size_t *optlen)
+{
+	int p2p = FI_HMEM_P2P_DISABLED;
+
+	(void)fid;
+	if (level != FI_OPT_ENDPOINT)
+		return -FI_ENOPROTOOPT;
+	switch (optname) {
+	case FI_OPT_FI_HMEM_P2P:
+		return put_opt(optval, optlen, &p2p, sizeof(p2p));
+	default:
+		return -FI_ENOPROTOOPT;
+	}
+}
+
+static int set_p2p(const void *optval, size_t optlen)
+{
+	int p2p;
+
+	if (optlen < sizeof(p2p))
+		return -FI_ETOOSMALL;
+	memcpy(&p2p, optval, sizeof(p2p));
+	return p2p == FI_HMEM_P2P_REQUIRED ? -FI_EOPNOTSUPP : 0;
+}
+
+static int ep_setopt(struct fid *fid, int level, int optname, const void *optval, size_t optlen)
+{
+	(void)fid;
+	if (level != FI_OPT_ENDPOINT)
+		return -FI_ENOPROTOOPT;
+	if (!optval)
+		return -FI_EINVAL;
+	switch (optname) {
+	case FI_OPT_FI_HMEM_P2P:
+		return set_p2p(optval, optlen);
+	default:
+		return -FI_ENOPROTOOPT;
+	}
+}
+
+static ssize_t rx_size_left(struct fid_ep *fid)
+{
+	struct uet_ep *ep = ep_of(&fid->fid);
+
+	return ep->enabled ? (ssize_t)ep->info->rx_attr->size : -FI_EOPBADSTATE;
+}
+
+static ssize_t tx_size_left(struct fid_ep *fid)
+{
+	struct uet_ep *ep = ep_of(&fid->fid);
+
+	return ep->enabled ? (ssize_t)ep->info->tx_attr->size : -FI_EOPBADSTATE;
+}
+
+struct fi_ops_ep uet_ep_ops = {
+	.size = sizeof(struct fi_ops_ep),
+	.cancel = ep_cancel,
+	.getopt = ep_getopt,
+	.setopt = ep_setopt,
+	.tx_ctx = uet_no_tx_ctx,
+	.rx_ctx = uet_no_rx_ctx,
+	.rx_size_left = rx_size_left,
+	.tx_size_left = tx_size_left,
+};
+
+int uet_ep_opsflag(struct uet_ep *ep, int command, uint64_t *flags)
+{
+	uint64_t dir = *flags & (FI_TRANSMIT | FI_RECV);
+	uint64_t *op_flags = dir == FI_TRANSMIT ? &ep->tx_op_flags : &ep->rx_op_flags;
+
+	if (dir != FI_TRANSMIT && dir != FI_RECV)
+		return -FI_EINVAL;
+	if (command == FI_SETOPSFLAG)
+		*op_flags = *flags & ~dir;
+	else
+		*flags = *op_flags;
+	return 0;
+}
+
+static int ep_getname(struct fid *fid, void *addr, size_t *addrlen)
+{
+	struct uet_ep *ep = ep_of(fid);
+
+	if (!addrlen || (!addr && *addrlen))
+		return -FI_EINVAL;
+	return uet_name_write(&ep->name, ep->addr_format, addr, addrlen);
+}
+
+static int ep_getpeer(struct fid_ep *fid, void *addr, size_t *addrlen)
+{
+	(void)fid;
+	(void)addr;
+	(void)addrlen;
+	return -FI_ENOTCONN;
+}
+
+struct fi_ops_cm uet_ep_cm_ops = {
+	.size = sizeof(struct fi_ops_cm),
+	.setname = uet_no_setname,
+	.getname = ep_getname,
+	.getpeer = ep_getpeer,
+	.connect = uet_no_connect,
+	.listen = uet_no_listen,
+	.accept = uet_no_accept,
+	.reject = uet_no_reject,
+	.shutdown = uet_no_shutdown,
+	.join = uet_no_join,
+};

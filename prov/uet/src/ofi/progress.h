@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Progress and waiting.
+ *
+ * A progress set is the list of endpoints that a CQ, counter or poll set drives. A wait object
+ * is what a reader sleeps on: an epoll descriptor over
+ *   - an eventfd, written when an entry is queued or the reader is signalled,
+ *   - the NIC descriptors of the endpoints in the set,
+ *   - a timerfd for the earliest time-out of those endpoints,
+ * so it becomes readable when the queue has something, a signal is pending, or progress is
+ * needed, and not otherwise (fi_trywait(3) contract).
+ */
+#ifndef UET_OFI_PROGRESS_H
+#define UET_OFI_PROGRESS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rdma/fi_eq.h>
+
+#include "base/list.h"
+
+struct uet_ep;
+struct uet_domain;
+
+struct uet_wait {
+	enum fi_wait_obj obj;	/* FI_WAIT_NONE: nothing below is open */
+	int epfd;		/* what FI_GETWAIT hands out */
+	int evfd;
+	int timerfd;
+	atomic_bool signalled;	/* fi_cq_signal came and was not yet consumed */
+	atomic_bool armed;	/* a reader sleeps or is about to: writers write evfd */
+	atomic_int sleepers;	/* threads inside uet_wait_sleep */
+	pthread_mutex_t mutex;	/* FI_WAIT_MUTEX_COND: what FI_GETWAIT hands out */
+	pthread_cond_t cond;
+};
+
+/*
+ * Prepare @wait. FI_WAIT_UNSPEC, FI_WAIT_MUTEX_COND, FI_WAIT_YIELD and FI_WAIT_SET all get
+ * descriptors too (so that sleeping works the same way everywhere); FI_WAIT_NONE gets none.
+ * Returns 0, -FI_ENOSYS for an unknown object, or -errno.
+ */
+int uet_wait_init(struct uet_wait *wait, enum fi_wait_obj obj);
+
+/* Release descriptors. */
+void uet_wait_destroy(struct uet_wait *wait);
+
+/*
+ * Something was queued, or a time-out moved: wake a sleeper or a poller if there is one. Any
+ * thread; two loads when nobody waits.
+ */
+void uet_wait_notify(struct uet_wait *wait);
+
+/* fi_cq_signal: remember it and wake a sleeper. */
+void uet_wait_signal(struct uet_wait *wait);
+
+/* Take a pending signal; true if there was one. */
+bool uet_wait_take_signal(struct uet_wait *wait);
+
+/* fi_control FI_GETWAIT / FI_GETWAITOBJ on @wait: fi_cq(3), fi_eq(3). */
+int uet_wait_control(struct uet_wait *wait, int command, void *arg);
+
+struct uet_progress_entry {
+	struct uet_ep *ep;
+	uint32_t refs;		/* an endpoint may be bound in several roles */
+};
+
+/* Endpoints driven by one object. */
+struct uet_progress_set {
+	pthread_mutex_t lock;
+	struct uet_progress_entry *entries;
+	uint32_t count;
+	uint32_t size;
+	struct uet_wait *wait;	/* gets the endpoints' descriptors; NULL or FI_WAIT_NONE: none */
+};
+
+/* Prepare an empty set whose sleepers use @wait (may be NULL). */
+void uet_progress_init(struct uet_progress_set *set, struct uet_wait *wait);
+
+/* Free an empty set. */
+void uet_progress_destroy(struct uet_progress_set *set);
+
+/* Add or remove @ep (counted: an endpoint may be bound twice). 0, -FI_ENOMEM or -errno. */
+int uet_progress_add(struct uet_progress_set *set, struct uet_ep *ep);
+void uet_progress_del(struct uet_progress_set *set, struct uet_ep *ep);
+
+/* Drive every endpoint in @set once. */
+void uet_progress_run(struct uet_progress_set *set);
+
+/*
+ * Get ready to sleep on @wait: drive @set until nothing moves, arm the timer for its next
+ * time-out and the eventfd for writers, and ask @ready(arg) once more. Returns 0 when the
+ * caller may sleep, -FI_EAGAIN when there is something to read or to do. fi_trywait(3).
+ */
+int uet_wait_prepare(struct uet_wait *wait, struct uet_progress_set *set,
+		     bool (*ready)(void *arg), void *arg);
+
+/*
+ * Sleep until @ready(arg), a signal, or @timeout ms (< 0: for ever), driving @set meanwhile.
+ * Works without descriptors too (FI_WAIT_NONE: by spinning with sched_yield). Returns 0 when
+ * ready, -FI_EAGAIN on signal or an interrupted system call, -FI_ETIMEDOUT.
+ */
+int uet_wait_sleep(struct uet_wait *wait, struct uet_progress_set *set, int timeout,
+		   bool (*ready)(void *arg), void *arg);
+
+/* Thread that drives all endpoints of a domain (FI_PROGRESS_AUTO). */
+struct uet_progress_thread;
+
+/* Start one. Returns 0, -FI_ENOMEM or -errno. */
+int uet_progress_thread_start(struct uet_progress_thread **thread);
+
+/* Stop and join it; its set must be empty. NULL is fine. */
+void uet_progress_thread_stop(struct uet_progress_thread *thread);
+
+/* The set that the thread drives, for uet_progress_add and _del. */
+struct uet_progress_set *uet_progress_thread_set(struct uet_progress_thread *thread);
+
+#endif /* UET_OFI_PROGRESS_H */

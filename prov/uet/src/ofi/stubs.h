@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Calls that uet does not have. The inline wrappers of libfabric's headers call through most
+ * slots without looking, so every slot of every table is filled; these answer -FI_ENOSYS
+ * (and the *valid calls -FI_EOPNOTSUPP). Signatures: the ops tables in <rdma/fi_*.h>.
+ */
+#ifndef UET_OFI_STUBS_H
+#define UET_OFI_STUBS_H
+
+#include "ofi/ofi.h"
+
+/* Whole tables of which nothing is supported. */
+extern struct fi_ops_rma uet_no_rma_ops;
+extern struct fi_ops_atomic uet_no_atomic_ops;
+extern struct fi_ops_collective uet_no_collective_ops;
+
+/* Single slots; uet_no_tostr prints the object's class. */
+int uet_no_bind(struct fid *fid, struct fid *bfid, uint64_t flags);
+int uet_no_control(struct fid *fid, int command, void *arg);
+int uet_no_ops_open(struct fid *fid, const char *name, uint64_t flags, void **ops,
+		void *context);
+int uet_no_tostr(const struct fid *fid, char *buf, size_t len);
+int uet_no_ops_set(struct fid *fid, const char *name, uint64_t flags, void *ops,
+		void *context);
+int uet_no_passive_ep(struct fid_fabric *fabric, struct fi_info *info,
+		struct fid_pep **pep, void *context);
+int uet_no_domain2(struct fid_fabric *fabric, struct fi_info *info,
+		struct fid_domain **dom, uint64_t flags, void *context);
+int uet_no_scalable_ep(struct fid_domain *domain, struct fi_info *info,
+		struct fid_ep **sep, void *context);
+int uet_no_stx_ctx(struct fid_domain *domain, struct fi_tx_attr *attr,
+		struct fid_stx **stx, void *context);
+int uet_no_srx_ctx(struct fid_domain *domain, struct fi_rx_attr *attr,
+		struct fid_ep **rx_ep, void *context);
+int uet_no_query_atomic(struct fid_domain *domain, enum fi_datatype datatype,
+		enum fi_op op, struct fi_atomic_attr *attr, uint64_t flags);
+int uet_no_query_collective(struct fid_domain *domain, enum fi_collective_op coll,
+		struct fi_collective_attr *attr, uint64_t flags);
+int uet_no_endpoint2(struct fid_domain *domain, struct fi_info *info, struct fid_ep **ep,
+		uint64_t flags, void *context);
+int uet_no_tx_ctx(struct fid_ep *sep, int index, struct fi_tx_attr *attr,
+		struct fid_ep **tx_ep, void *context);
+int uet_no_rx_ctx(struct fid_ep *sep, int index, struct fi_rx_attr *attr,
+		struct fid_ep **rx_ep, void *context);
+int uet_no_setname(fid_t fid, void *addr, size_t addrlen);
+int uet_no_connect(struct fid_ep *ep, const void *addr, const void *param,
+		size_t paramlen);
+int uet_no_listen(struct fid_pep *pep);
+int uet_no_accept(struct fid_ep *ep, const void *param, size_t paramlen);
+int uet_no_reject(struct fid_pep *pep, fid_t handle, const void *param,
+		size_t paramlen);
+int uet_no_shutdown(struct fid_ep *ep, uint64_t flags);
+int uet_no_join(struct fid_ep *ep, const void *addr, uint64_t flags, struct fid_mc **mc,
+		void *context);
+int uet_no_av_set(struct fid_av *av, struct fi_av_set_attr *attr,
+		struct fid_av_set **av_set, void *context);
+
+#endif /* UET_OFI_STUBS_H */

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Sends and receives, from libfabric's words to SES's and back as completions.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ofi/ep.h"
+
+#define SEND_FLAGS (FI_INJECT | FI_COMPLETION | FI_REMOTE_CQ_DATA | FI_INJECT_COMPLETE | \
+		    FI_TRANSMIT_COMPLETE | FI_DELIVERY_COMPLETE | FI_MORE | FI_MSG | FI_TAGGED)
+#define RECV_FLAGS (FI_COMPLETION | FI_MORE | FI_PEEK | FI_CLAIM | FI_DISCARD | FI_MSG | FI_TAGGED)
+
+/* An unexpected message set aside by FI_PEEK | FI_CLAIM, found again by its context. */
+struct uet_claim {
+	struct uet_list link;
+	void *context;
+	struct uet_ses_unex *unex;
+};
+
+static void count(struct uet_ep *ep, uint64_t kind, bool ok)
+{
+	uint32_t i;
+
+	for (i = 0; i < ep->cntr_cnt; i++)
+		if (ep->cntrs[i].flags & kind)
+			uet_cntr_inc(ep->cntrs[i].cntr, ok);
+}
+
+static int copy_iov(struct iovec *dst, const struct iovec *src, size_t cnt, size_t *len)
+{
+	size_t total = 0;
+	size_t i;
+
+	if (cnt > UET_SES_IOV || (cnt && !src))
+		return -FI_EINVAL;
+	for (i = 0; i < cnt; i++) {
+		if (__builtin_add_overflow(total, src[i].iov_len, &total))
+			return -FI_EMSGSIZE;
+		if (src[i].iov_len && !src[i].iov_base)
+			return -FI_EINVAL;
+		dst[i] = src[i];
+	}
+	*len = total;
+	return 0;
+}
+
+/* ---- errors ---- */
+
+/* libfabric's own errors for SES return codes that plain errno values cannot tell apart. */
+static int rc_to_fi(uint8_t rc)
+{
+	switch (rc) {
+	case UET_RC_BAD_GENERATION:
+	case UET_RC_DISABLED:
+	case UET_RC_DISABLED_GEN:
+	case UET_RC_NO_MATCH:
+	case UET_RC_DROPPED:
+		return FI_ENORX;
+	case UET_RC_UNSUPPORTED_OP:
+	case UET_RC_AMO_UNSUPPORTED_OP:
+	case UET_RC_AMO_UNSUPPORTED_DT:
+		return FI_EOPNOTSUPP;
+	case UET_RC_UNSUPPORTED_SIZE:
+		return FI_EMSGSIZE;
+	case UET_RC_AMO_UNSUPPORTED_SIZE:
+	case UET_RC_AMO_UNALIGNED:
+		return FI_EINVAL;
+	case UET_RC_AT_PERM:
+	case UET_RC_PERM_VIOLATION:
+	case UET_RC_OP_VIOLATION:
+		return FI_EACCES;
+	case UET_RC_BAD_MKEY:
+		return FI_ENOKEY;
+	case UET_RC_BAD_JOB_ID:
+		return FI_EKEYREJECTED;
+	case UET_RC_TOO_LONG:
+		return FI_ETRUNC;
+	case UET_RC_AMO_FP_NAN:
+	case UET_RC_AMO_FP_UNDERFLOW:
+	case UET_RC_AMO_FP_INEXACT:
+		return FI_EOTHER;
+	case UET_RC_AMO_FP_OVERFLOW:
+		return FI_EOVERFLOW;
+	default:
+		return 0;
+	}
+}
+
+static int tx_error(int err, uint32_t prov_errno)
+{
+	int fi_err = prov_errno < 0x100 ? rc_to_fi((uint8_t)prov_errno) : 0;
+
+	return fi_err ? fi_err : -err;
+}
+
+/* ---- send ---- */
+
+static void on_tx_done(void *upper, struct uet_ses_tx *tx, int err, uint32_t prov_errno)
+{
+	struct uet_ep *ep = upper;
+	struct uet_cq_event event = {
+		.op_context = tx->context,
+		.flags = FI_SEND | (tx->flags & (FI_MSG | FI_TAGGED)),
+		.len = tx->len,
+		.tag = tx->tag,
+		.src_addr = FI_ADDR_NOTAVAIL,
+	};
+
+	if (tx->flags & FI_INJECT_COMPLETE)
+		ep->detached--;
+	count(ep, FI_SEND, !err);
+	if (ep->tx_cq && err)
+		uet_cq_write_error(ep->tx_cq, &event, 0, tx_error(err, prov_errno), prov_errno,
+				   NULL, 0);
+	else if (ep->tx_cq && (tx->flags & FI_COMPLETION))
+		uet_cq_write(ep->tx_cq, &event);
+	uet_ses_tx_put(ep->ses, tx);
+}
+
+static int check_send(const struct uet_ep *ep, const struct uet_send_args *args, size_t len)
+{
+	if (args->flags & ~SEND_FLAGS)
+		return -FI_EBADFLAGS;
+	if (len > UET_SES_MAX_MSG)
+		return -FI_EMSGSIZE;
+	if ((args->flags & FI_INJECT) && len > ep->inject_size)
+		return -FI_EMSGSIZE;
+	return 0;
+}
+
+static bool wants_tx_entry(const struct uet_ep *ep, const struct uet_send_args *args)
+{
+	return !args->silent && (!ep->tx_selective || (args->flags & FI_COMPLETION));
+}
+
+static int describe_send(struct uet_ep *ep, const struct uet_send_args *args,
+			 struct uet_ses_tx *tx)
+{
+	int ret;
+
+	ret = copy_iov(tx->iov, args->iov, args->count, &tx->len);
+	if (!ret)
+		ret = check_send(ep, args, tx->len);
+	if (!ret)
+		ret = uet_av_dest(ep->av, args->dest, &tx->dest);
+	if (ret)
+		return ret;
+	tx->iov_cnt = (uint8_t)args->count;
+	tx->opcode = args->flags & FI_TAGGED ? UET_OP_TAGGED_SEND : UET_OP_SEND;
+	tx->mode = (uint8_t)ep->mode;
+	tx->dc = args->flags & FI_DELIVERY_COMPLETE;
+	tx->has_data = args->flags & FI_REMOTE_CQ_DATA;
+	tx->inject = args->flags & FI_INJECT;
+	tx->tag = args->tag;
+	tx->data = args->data;
+	tx->context = args->context;
+	/* Kept for the completion: kind, entry wanted, and "the application thinks it is done". */
+	tx->flags = args->flags & (FI_MSG | FI_TAGGED);
+	if (wants_tx_entry(ep, args))
+		tx->flags |= FI_COMPLETION;
+	if (args->silent)
+		tx->flags |= FI_INJECT_COMPLETE;
+	return 0;
+}
+
+static ssize_t send_locked(struct uet_ep *ep, const struct uet_send_args *args)
+{
+	struct uet_ses_tx *tx = uet_ses_tx_get(ep->ses);
+	int ret;
+
+	if (!tx)
+		return -FI_EAGAIN;
+	ret = describe_send(ep, args, tx);
+	if (!ret)
+		ret = uet_ses_send(ep->ses, tx, uet_clock_ns());
+	if (ret) {
+		uet_ses_tx_put(ep->ses, tx);
+		return ret;
+	}
+	if (args->silent)
+		ep->detached++;
+	if (!(args->flags & FI_MORE))
+		uet_pds_flush(ep->pds);
+	return 0;
+}
+
+ssize_t uet_ep_send(struct uet_ep *ep, const struct uet_send_args *args)
+{
+	ssize_t ret;
+
+	if (uet_unlikely(!ep->enabled))
+		return -FI_EOPBADSTATE;
+	uet_lock(&ep->lock);
+	ret = send_locked(ep, args);
+	if (ret == -FI_EAGAIN)
+		uet_ep_progress_locked(ep);
+	/* A failing call must not hold back what FI_MORE delayed. */
+	else if (ret)
+		uet_pds_flush(ep->pds);
+	uet_unlock(&ep->lock);
+	if (!ret)
+		uet_ep_kick(ep);
+	return ret;
+}
+
+/* ---- receive ---- */
+
+static fi_addr_t source_addr(struct uet_ep *ep, const struct uet_ses_source *source)
+{
+	return ep->caps & FI_SOURCE ? uet_av_find(ep->av, source) : FI_ADDR_NOTAVAIL;
+}
+
+static void fill_rx_event(struct uet_ep *ep, const struct uet_ses_rx_result *res,
+			  struct uet_cq_event *event)
+{
+	event->flags = FI_RECV | (res->queue == UET_SES_TAGGED ? FI_TAGGED : FI_MSG);
+	if (res->has_data)
+		event->flags |= FI_REMOTE_CQ_DATA;
+	event->len = res->len;
+	event->data = res->has_data ? res->data : 0;
+	event->tag = res->tag;
+	event->src_addr = source_addr(ep, &res->source);
+}
+
+/* The sender's address for FI_SOURCE_ERR, in the endpoint's format. */
+static size_t source_name(struct uet_ep *ep, const struct uet_ses_source *source, void *buf,
+			  size_t len)
+{
+	struct uet_addr addr = source->host;
+	struct uet_name name;
+
+	addr.port = source->initiator;
+	uet_name_from_addr(&name, &addr);
+	return uet_name_write(&name, ep->addr_format, buf, &len) ? 0 : len;
+}
+
+static void report_rx(struct uet_ep *ep, const struct uet_ses_rx_result *res, uint64_t flags,
+		      struct uet_cq_event *event)
+{
+	uint8_t name[128];
+	size_t len;
+
+	if ((ep->caps & FI_SOURCE_ERR) && event->src_addr == FI_ADDR_NOTAVAIL) {
+		len = source_name(ep, &res->source, name, sizeof(name));
+		uet_cq_write_error(ep->rx_cq, event, 0, FI_EADDRNOTAVAIL, 0, name, len);
+		return;
+	}
+	if (!ep->rx_selective || (flags & FI_COMPLETION))
+		uet_cq_write(ep->rx_cq, event);
+}
+
+static int rx_error(int err)
+{
+	return err == -EMSGSIZE ? FI_ETRUNC : -err;
+}
+
+static void on_rx_done(void *upper, struct uet_ses_rx *rx, const struct uet_ses_rx_result *res)
+{
+	struct uet_ep *ep = upper;
+	struct uet_cq_event event = {
+		.op_context = rx->context,
+		.buf = rx->iov_cnt ? rx->iov[0].iov_base : NULL,
+	};
+
+	fill_rx_event(ep, res, &event);
+	count(ep, FI_RECV, !res->err);
+	if (ep->rx_cq && res->err)
+		uet_cq_write_error(ep->rx_cq, &event, res->msg_len - res->len,
+				   rx_error(res->err), res->rc, NULL, 0);
+	else if (ep->rx_cq)
+		report_rx(ep, res, rx->flags, &event);
+	uet_ses_rx_put(ep->ses, rx);
+}
+
+const struct uet_ses_upper_ops uet_ep_ses_ops = {
+	.tx_done = on_tx_done,
+	.rx_done = on_rx_done,
+};
+
+static int describe_pattern(struct uet_ep *ep, const struct uet_recv_args *args,
+			    struct uet_ses_rx *rx)
+{
+	rx->queue = args->flags & FI_TAGGED ? UET_SES_TAGGED : UET_SES_UNTAGGED;
+	rx->tag = args->tag;
+	rx->ignore = args->ignore;
+	rx->context = args->context;
+	rx->flags = args->flags;
+	rx->directed = (ep->caps & FI_DIRECTED_RECV) && args->src != FI_ADDR_UNSPEC;
+	return rx->directed ? uet_av_source(ep->av, args->src, &rx->source) : 0;
+}
+
+static int describe_recv(struct uet_ep *ep, const struct uet_recv_args *args,
+			 struct uet_ses_rx *rx)
+{
+	int ret = copy_iov(rx->iov, args->iov, args->count, &rx->len);
+
+	if (ret)
+		return ret;
+	rx->iov_cnt = (uint8_t)args->count;
+	return describe_pattern(ep, args, rx);
+}
+
+static ssize_t post_recv(struct uet_ep *ep, const struct uet_recv_args *args)
+{
+	struct uet_ses_rx *rx = uet_ses_rx_get(ep->ses);
+	int ret;
+
+	if (!rx)
+		return -FI_EAGAIN;
+	ret = describe_recv(ep, args, rx);
+	if (ret) {
+		uet_ses_rx_put(ep->ses, rx);
+		return ret;
+	}
+	uet_ses_recv(ep->ses, rx, uet_clock_ns());
+	return 0;
+}
+
+/* ---- peek, claim, discard ---- */
+
+static struct uet_claim *take_claim(struct uet_ep *ep, void *context)
+{
+	struct uet_list *pos;
+	struct uet_claim *claim;
+
+	uet_list_for_each(pos, &ep->claims) {
+		claim = uet_list_entry(pos, struct uet_claim, link);
+		if (claim->context == context) {
+			uet_list_del(&claim->link);
+			return claim;
+		}
+	}
+	return NULL;
+}
+
+void uet_ep_drop_claims(struct uet_ep *ep)
+{
+	struct uet_claim *claim;
+
+	while (!uet_list_empty(&ep->claims)) {
+		claim = uet_list_entry(uet_list_first(&ep->claims), struct uet_claim, link);
+		uet_list_del(&claim->link);
+		uet_ses_claimed_discard(ep->ses, claim->unex);
+		free(claim);
+	}
+}
+
+static void write_peek_entry(struct uet_ep *ep, const struct uet_recv_args *args,
+			     const struct uet_ses_rx_result *res)
+{
+	struct uet_cq_event event = { .op_context = args->context };
+
+	if (!ep->rx_cq || (ep->rx_selective && !(args->flags & FI_COMPLETION)))
+		return;
+	fill_rx_event(ep, res, &event);
+	uet_cq_write(ep->rx_cq, &event);
+}
+
+static void write_no_message(struct uet_ep *ep, const struct uet_recv_args *args)
+{
+	struct uet_cq_event event = {
+		.op_context = args->context,
+		.flags = FI_RECV | (args->flags & (FI_MSG | FI_TAGGED)),
+		.tag = args->tag,
+		.src_addr = FI_ADDR_NOTAVAIL,
+	};
+
+	if (ep->rx_cq)
+		uet_cq_write_error(ep->rx_cq, &event, 0, FI_ENOMSG, 0, NULL, 0);
+}
+
+static ssize_t peek(struct uet_ep *ep, const struct uet_recv_args *args)
+{
+	enum uet_ses_peek_action action = UET_SES_PEEK;
+	struct uet_ses_rx pattern = { 0 };
+	struct uet_ses_rx_result res;
+	struct uet_claim *claim = NULL;
+	struct uet_ses_unex *unex;
+	int ret;
+
+	ret = describe_pattern(ep, args, &pattern);
+	if (ret)
+		return ret;
+	if (args->flags & FI_DISCARD) {
+		action = UET_SES_PEEK_DISCARD;
+	} else if (args->flags & FI_CLAIM) {
+		action = UET_SES_PEEK_CLAIM;
+		claim = malloc(sizeof(*claim));
+		if (!claim)
+			return -FI_EAGAIN;
+	}
+	uet_ep_progress_locked(ep);
+	if (uet_ses_peek(ep->ses, &pattern, action, &res, &unex)) {
+		free(claim);
+		write_no_message(ep, args);
+		return 0;
+	}
+	if (claim) {
+		*claim = (struct uet_claim){ .context = args->context, .unex = unex };
+		uet_list_add_tail(&ep->claims, &claim->link);
+	}
+	write_peek_entry(ep, args, &res);
+	return 0;
+}
+
+static ssize_t recv_claimed(struct uet_ep *ep, const struct uet_recv_args *args)
+{
+	struct uet_claim *claim = take_claim(ep, args->context);
+	struct uet_ses_rx_result res = { .queue = args->flags & FI_TAGGED ? UET_SES_TAGGED :
+									    UET_SES_UNTAGGED };
+	struct uet_ses_rx *rx;
+	int ret;
+
+	if (!claim)
+		return -FI_EINVAL;
+	if (args->flags & FI_DISCARD) {
+		uet_ses_claimed_discard(ep->ses, claim->unex);
+		free(claim);
+		write_peek_entry(ep, args, &res);
+		return 0;
+	}
+	rx = uet_ses_rx_get(ep->ses);
+	ret = rx ? describe_recv(ep, args, rx) : -FI_EAGAIN;
+	if (ret) {
+		if (rx)
+			uet_ses_rx_put(ep->ses, rx);
+		uet_list_add_after(&ep->claims, &claim->link);
+		return ret;
+	}
+	uet_ses_claimed_recv(ep->ses, claim->unex, rx, uet_clock_ns());
+	free(claim);
+	return 0;
+}
+
+static ssize_t recv_locked(struct uet_ep *ep, const struct uet_recv_args *args)
+{
+	if (args->flags & FI_PEEK)
+		return peek(ep, args);
+	if (args->flags & FI_CLAIM)
+		return recv_claimed(ep, args);
+	if (args->flags & FI_DISCARD)
+		return -FI_EBADFLAGS;
+	return post_recv(ep, args);
+}
+
+ssize_t uet_ep_recv(struct uet_ep *ep, const struct uet_recv_args *args)
+{
+	ssize_t ret;
+
+	if (uet_unlikely(!ep->enabled))
+		return -FI_EOPBADSTATE;
+	if (args->flags & ~RECV_FLAGS)
+		return -FI_EBADFLAGS;
+	uet_lock(&ep->lock);
+	ret = recv_locked(ep, args);
+	if (ret == -FI_EAGAIN)
+		uet_ep_progress_locked(ep);
+	uet_unlock(&ep->lock);
+	return ret;
+}

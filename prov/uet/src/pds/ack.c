@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "pds/pdc.h"
+
+#define SERVICE_UNIT	128u	/* ns */
+#define RCVD_UNIT	256u	/* bytes */
+#define HOLE_ACKS	48u	/* packets per ACK while there are holes: the bitmap sees 64 */
+
+/* One ACK about to be sent. */
+struct ack {
+	uint32_t psn;
+	uint8_t flags;		/* M, RETX, P, REQ */
+	uint8_t next_hdr;
+	uint8_t len;
+	const uint8_t *ses;
+	uint16_t opaque;	/* with P */
+	uint32_t base;		/* with P: wanted base of the bitmap */
+	uint64_t arrived;	/* ns; 0: service time not known */
+};
+
+/* Received PSNs from @base on; bits at or below CACK carry no information (UEC 3.5.11.14). */
+static uint64_t sack_bits(const struct uet_pdc *pdc, uint32_t base)
+{
+	int32_t in_order = uet_psn_diff(pdc->rx_next, base);
+	int32_t seen = uet_psn_diff(pdc->rx_hi, base) + 1;
+	uint64_t bits = 0;
+
+	if (seen <= 0)
+		return 0;
+	if (pdc->rx_ooo && uet_psn_diff(base, pdc->rx_cack) > 0)
+		bits = uet_bitmap_read64(&pdc->rx_bits, base);
+	if (in_order > 0)
+		bits |= in_order >= 64 ? ~0ull : (1ull << in_order) - 1;
+	if (seen < 64)
+		bits &= (1ull << seen) - 1;
+	return bits;
+}
+
+static uint32_t sack_base(const struct uet_pdc *pdc, const struct ack *ack)
+{
+	uint32_t base = ack->psn - 63;
+
+	if (ack->flags & UET_PDS_F_P)
+		base = ack->base;
+	if (uet_psn_diff(base, pdc->rx_cack) <= 0 ||
+	    base - pdc->rx_cack > UET_PDS_WINDOW)
+		base = pdc->rx_cack + 1;
+	return base;
+}
+
+static bool emit(struct uet_pds *pds, struct uet_pdc *pdc, const struct ack *ack)
+{
+	int32_t offset = uet_psn_diff(ack->psn, pdc->rx_cack);
+	struct uet_pds_hdr h = {
+		.type = UET_PDS_ACK_CC,
+		.next_hdr = ack->next_hdr,
+		.flags = ack->flags,
+		.spdcid = pdc->id,
+		.dpdcid = pdc->peer_id,
+		.psn = pdc->rx_cack,
+		.offset = (int16_t)offset,
+		.probe_opaque = ack->opaque,
+		.cc_type = UET_CC_NSCC,
+		.mpr = (uint8_t)(pds->cfg.mp_range / UET_PDS_MPR_UNIT),
+		.sack_psn_offset = 1,
+	};
+
+	if (offset != (int16_t)offset)
+		h.offset = 0;
+	if (pdc->mode == UET_MODE_RUD && pdc->rx_hi != pdc->rx_cack) {
+		uint32_t base = sack_base(pdc, ack);
+
+		h.sack_psn_offset = (int16_t)(base - pdc->rx_cack);
+		h.sack_bitmap = sack_bits(pdc, base);
+	}
+	h.cc.rcvd_bytes = (uint32_t)((pdc->rx_bytes + RCVD_UNIT - 1) / RCVD_UNIT) & 0xffffff;
+	h.cc.ooo_count = (uint16_t)pdc->rx_ooo;
+	if (ack->arrived) {
+		uint64_t units = (pds->now - ack->arrived) / SERVICE_UNIT;
+
+		h.cc.service_time = (uint16_t)uet_max_u64(1, uet_min_u64(units, UINT16_MAX));
+	}
+	if (!uet_batch_control(pds, &pdc->dst, &h, ack->ses, ack->len))
+		return false;
+	pdc->ack_gen = 0;
+	pds->stats.tx_ack++;
+	return true;
+}
+
+/* The default response (UEC 3.5.10.13): RC_OK, and whose it is where that is known. */
+static void default_answer(const struct uet_pdc *pdc, uint8_t ses[12])
+{
+	memset(ses, 0, 12);
+	ses[1] = 1;
+	if (pdc->ack_hdr == UET_HDR_RESPONSE && pdc->ack_len >= 12) {
+		memcpy(ses + 2, pdc->ack_ses + 2, 2);
+		memcpy(ses + 5, pdc->ack_ses + 5, 3);
+	}
+}
+
+/* Send the ACK in preparation: for one packet with its answer, for several with the default. */
+static bool send_plain(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	uint8_t ses[12];
+	struct ack ack = {
+		.psn = pdc->ack_psn,
+		.flags = pdc->ack_flags,
+		.next_hdr = pdc->ack_hdr,
+		.len = pdc->ack_len,
+		.ses = pdc->ack_ses,
+		.arrived = pdc->ack_when,
+	};
+
+	if (pdc->ack_cnt != 1) {
+		default_answer(pdc, ses);
+		ack.next_hdr = UET_HDR_RESPONSE;
+		ack.len = sizeof(ses);
+		ack.ses = ses;
+	}
+	if (!emit(pds, pdc, &ack))
+		return false;
+	/* Plain packets beyond CACK that no ACK named stay open at the source. */
+	if (pdc->rx_cack != pdc->rx_hi)
+		pdc->ack_again = true;
+	pdc->ack_due = false;
+	pdc->ack_cnt = 0;
+	return true;
+}
+
+static bool send_stored(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_stored *st)
+{
+	struct ack ack = {
+		.psn = st->psn,
+		.flags = st->flags | UET_PDS_F_ACK_REQ(UET_ACK_REQ_CLEAR),
+		.next_hdr = st->next_hdr,
+		.len = st->len,
+		.ses = st->ses,
+	};
+
+	if (!emit(pds, pdc, &ack))
+		return false;
+	st->due = false;
+	return true;
+}
+
+bool uet_ack_send(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	struct uet_list *pos;
+
+	/* In the order of PSNs, as ROD wants. */
+	uet_list_for_each(pos, &pdc->stored) {
+		struct uet_stored *st = uet_list_entry(pos, struct uet_stored, link);
+
+		if (!st->due)
+			continue;
+		if (pdc->ack_due && uet_psn_diff(pdc->ack_psn, st->psn) < 0 &&
+		    !send_plain(pds, pdc))
+			return false;
+		if (!send_stored(pds, pdc, st))
+			return false;
+	}
+	return !pdc->ack_due || send_plain(pds, pdc);
+}
+
+/* Take @answer to @h as the newest plain one. */
+static void take_answer(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+			const struct uet_pds_answer *answer)
+{
+	pdc->ack_psn = h->psn;
+	pdc->ack_flags = h->flags & UET_PDS_F_RETX;
+	pdc->ack_when = pds->now;
+	pdc->ack_hdr = answer->len ? answer->next_hdr : UET_HDR_NONE;
+	pdc->ack_len = answer->len;
+	memcpy(pdc->ack_ses, answer->ses, answer->len);
+}
+
+void uet_ack_note(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+		  const struct uet_pkt *pkt, const struct uet_pds_answer *answer)
+{
+	if (uet_unlikely(pkt->ce)) {
+		/* It must not share its ACK: the mark belongs to it alone. */
+		if (pdc->ack_due)
+			send_plain(pds, pdc);
+		pdc->ack_cnt = 0;
+	}
+	take_answer(pds, pdc, h, answer);
+	pdc->ack_cnt++;
+	pdc->ack_gen += pkt->wire_len > pds->cfg.ack_min_add ? pkt->wire_len :
+							      pds->cfg.ack_min_add;
+	if (uet_unlikely(pkt->ce)) {
+		pdc->ack_due = true;
+		pdc->ack_flags |= UET_PDS_F_M;
+		if (!send_plain(pds, pdc))
+			uet_pdc_pend(pds, pdc);
+		return;
+	}
+	if (h->flags & (UET_PDS_F_AR | UET_PDS_F_SYN) || pdc->ack_gen >= pds->cfg.ack_trigger) {
+		pdc->ack_due = true;
+		uet_pdc_pend(pds, pdc);
+		if (pdc->rx_ooo && pdc->ack_cnt >= HOLE_ACKS)
+			send_plain(pds, pdc);
+	}
+	uet_ack_advance(pds, pdc);
+}
+
+void uet_ack_advance(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	if (uet_likely(!pdc->ack_again) || pdc->rx_cack != pdc->rx_hi)
+		return;
+	pdc->ack_again = false;
+	if (!pdc->ack_due) {
+		pdc->ack_due = true;
+		pdc->ack_cnt = 0;	/* the default: what is covered now is not one packet */
+		pdc->ack_psn = pdc->rx_cack;
+		pdc->ack_flags = 0;
+		pdc->ack_when = 0;
+	}
+	uet_pdc_pend(pds, pdc);
+}
+
+void uet_ack_repeat(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+		    const struct uet_pkt *pkt)
+{
+	struct uet_stored *st = uet_rx_stored(pdc, h->psn);
+	uint8_t ses[12];
+	struct ack ack = {
+		.psn = h->psn,
+		.flags = (h->flags & UET_PDS_F_RETX) | (pkt->ce ? UET_PDS_F_M : 0),
+		.next_hdr = UET_HDR_RESPONSE,
+		.len = sizeof(ses),
+		.ses = ses,
+	};
+
+	if (st) {
+		st->due = true;
+		st->flags = ack.flags;
+		uet_pdc_pend(pds, pdc);
+		return;
+	}
+	default_answer(pdc, ses);
+	emit(pds, pdc, &ack);
+}
+
+bool uet_ack_control(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+		     const struct uet_pkt *pkt)
+{
+	struct ack ack = {
+		.psn = h->psn,
+		.flags = (h->flags & UET_PDS_F_RETX) | (pkt->ce ? UET_PDS_F_M : 0),
+		.next_hdr = UET_HDR_NONE,
+		.arrived = pds->now,
+	};
+
+	if (h->ctl_type == UET_CTL_PROBE) {
+		ack.flags |= UET_PDS_F_P;
+		ack.psn = pdc->rx_cack;
+		ack.opaque = h->probe_opaque;
+		ack.base = h->payload;
+	}
+	return emit(pds, pdc, &ack);
+}

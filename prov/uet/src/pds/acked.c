@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "pds/pdc.h"
+
+/* What one ACK brought. */
+struct news {
+	uint32_t bytes;		/* left the window */
+	uint64_t rtt;		/* ns; 0 none */
+	bool any;		/* something was answered */
+};
+
+void uet_acked_finish(struct uet_pds *pds, struct uet_pds_msg *msg)
+{
+	if (uet_unlikely(pds->batch.touched))
+		uet_batch_scrub(pds, msg);
+	uet_list_del(&msg->link);
+	uet_list_add_tail(&pds->finished, &msg->link);
+	msg->pdc = NULL;
+}
+
+void uet_acked_deliver(struct uet_pds *pds)
+{
+	while (!uet_list_empty(&pds->finished)) {
+		struct uet_pds_msg *msg = uet_list_entry(uet_list_first(&pds->finished),
+							 struct uet_pds_msg, link);
+
+		uet_list_del(&msg->link);
+		pds->msgs--;
+		pds->ops->done(pds->upper, msg, 0, 0);
+	}
+}
+
+/* The transmission of @d is known to have arrived, the only one that @d ever had. */
+static void overtakes(struct uet_pdc *pdc, const struct uet_txd *d)
+{
+	if ((int32_t)(d->order - pdc->acked_order) > 0)
+		pdc->acked_order = d->order;
+}
+
+static void complete(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd *d,
+		     struct news *news)
+{
+	struct uet_pds_msg *msg = d->msg;
+
+	if (d->state == UET_TXD_FLIGHT && d->retries == 0)
+		overtakes(pdc, d);
+	news->any = true;
+	news->bytes += uet_txd_leave(pdc, d);
+	if (uet_unlikely(d->nacks))
+		uet_loss_accepted(pds, pdc, d);
+	d->state = UET_TXD_DONE;
+	if (uet_unlikely(d->batch == pds->batch.seq && pds->batch.count))
+		pds->batch.touched = true;
+	if (uet_likely(msg)) {
+		if (++msg->completed == msg->pkt_cnt)
+			uet_acked_finish(pds, msg);
+	} else if (d->ctl == UET_CTL_CLOSE_CMD) {
+		pdc->state = UET_PDC_CLOSED;
+	}
+}
+
+/* The packet that the ACK names, with the answer that came along. */
+static void take_named(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+		       const struct uet_pkt *pkt, struct news *news)
+{
+	uint32_t psn = uet_pds_offset_psn(h);
+	bool retx = h->flags & UET_PDS_F_RETX, final = true;
+	struct uet_txd *d;
+
+	if (!uet_tx_open(pdc, psn))
+		return;
+	d = uet_txd_at(pdc, psn);
+	if (d->state == UET_TXD_DONE)
+		return;
+	/* Which transmission arrived is certain only for these (UEC 3.6.13.1). */
+	if (d->state == UET_TXD_FLIGHT && d->retries == (retx ? 1 : 0)) {
+		news->rtt = uet_max_u64(1, pds->now - d->when);
+		overtakes(pdc, d);
+	}
+	if (d->msg && h->next_hdr != UET_HDR_NONE && pkt->len) {
+		final = pds->ops->response(pds->upper, d->msg, d->index, h->next_hdr, pkt->data,
+					   pkt->len);
+		d = uet_txd_at(pdc, psn);
+	}
+	if (final) {
+		complete(pds, pdc, d, news);
+		return;
+	}
+	news->any = true;
+	news->bytes += uet_txd_leave(pdc, d);
+	if (d->nacks)
+		uet_loss_accepted(pds, pdc, d);
+	d->held = true;
+	if (d->state != UET_TXD_ARRIVED) {
+		d->state = UET_TXD_ARRIVED;
+		d->when = pds->now;
+	}
+}
+
+static void take_cack(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t cack, struct news *news)
+{
+	uint32_t psn;
+
+	for (psn = pdc->tx_base; uet_psn_diff(psn, cack) <= 0; psn++) {
+		struct uet_txd *d = uet_txd_at(pdc, psn);
+
+		if (d->state != UET_TXD_DONE && !d->held)
+			complete(pds, pdc, d, news);
+	}
+	pdc->tx_cack = cack;
+}
+
+/* PSNs in the bitmap have arrived; their answers are still to come. */
+static void take_sack(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+		      struct news *news)
+{
+	uint64_t bits = h->sack_bitmap;
+	uint32_t base = uet_pds_sack_base(h);
+
+	for (; bits; bits &= bits - 1) {
+		uint32_t psn = base + (uint32_t)__builtin_ctzll(bits);
+		struct uet_txd *d;
+
+		if (!uet_tx_open(pdc, psn))
+			continue;
+		d = uet_txd_at(pdc, psn);
+		if (d->state == UET_TXD_DONE || d->state == UET_TXD_ARRIVED)
+			continue;
+		if (d->state == UET_TXD_FLIGHT && d->retries == 0)
+			overtakes(pdc, d);
+		news->any = true;
+		news->bytes += uet_txd_leave(pdc, d);
+		if (uet_unlikely(d->nacks))
+			uet_loss_accepted(pds, pdc, d);
+		d->state = UET_TXD_ARRIVED;
+		d->when = pds->now;
+		pdc->scan = true;
+	}
+}
+
+/* REQ_CLEAR, and clears that could not be given when they were asked for. */
+static void consider_clear(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h)
+{
+	uint32_t clear = uet_tx_clear(pdc);
+	bool asked = UET_PDS_ACK_REQ(h->flags) == UET_ACK_REQ_CLEAR;
+
+	if (asked && (!pdc->clear_asked ||
+		      uet_psn_diff(uet_pds_offset_psn(h), pdc->clear_psn) > 0)) {
+		pdc->clear_asked = true;
+		pdc->clear_psn = uet_pds_offset_psn(h);
+	}
+	if (!pdc->clear_asked)
+		return;
+	if (uet_psn_diff(clear, h->psn) > 0 && (asked || clear != pdc->clear_sent)) {
+		pdc->clear_due = true;
+		uet_pdc_pend(pds, pdc);
+	}
+	if (uet_psn_diff(clear, pdc->clear_psn) >= 0)
+		pdc->clear_asked = false;
+}
+
+/* The PDC that an ACK is for, or NULL. Learns the target's PDCID from the first one. */
+static struct uet_pdc *find(struct uet_pds *pds, const struct uet_pds_hdr *h,
+			    const struct uet_pkt *pkt)
+{
+	struct uet_pdc *pdc = uet_table_by_id(pds, h->dpdcid);
+	uint32_t newest;
+
+	if (!pdc) {
+		pds->stats.drop_unknown_pdc++;
+		return NULL;
+	}
+	newest = pdc->tx_next - 1;
+	if (h->spdcid == 0 || !uet_addr_same_host(&pdc->peer, pkt->src) ||
+	    (pdc->peer_id ? pdc->peer_id != h->spdcid : pdc->tx_base == pdc->tx_next) ||
+	    uet_psn_diff(h->psn, newest) > 0 ||
+	    uet_psn_diff(h->psn, pdc->start_psn - 1) < 0) {
+		pds->stats.drop_stale++;
+		return NULL;
+	}
+	pdc->peer_id = h->spdcid;
+	return pdc;
+}
+
+static void take_window(struct uet_pdc *pdc, const struct uet_pds_hdr *h)
+{
+	uint32_t range = h->mpr ? h->mpr * UET_PDS_MPR_UNIT : UET_PDS_MPR_UNIT;
+
+	if (h->type != UET_PDS_ACK)
+		pdc->tx_mpr = range < UET_PDS_WINDOW ? range : UET_PDS_WINDOW;
+}
+
+/* Everything that an ACK says about packets. */
+static void take(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+		 const struct uet_pkt *pkt)
+{
+	struct news news = { 0 };
+	bool stale = uet_psn_diff(h->psn, pdc->tx_cack) < 0;
+	uint32_t base = pdc->tx_base;
+
+	if (!(h->flags & UET_PDS_F_P))
+		take_named(pds, pdc, h, pkt, &news);
+	if (!stale) {
+		if (h->psn != pdc->tx_cack)
+			take_cack(pds, pdc, h->psn, &news);
+		take_window(pdc, h);
+	}
+	if (h->sack_bitmap && pdc->mode == UET_MODE_RUD)
+		take_sack(pds, pdc, h, &news);
+	while (pdc->tx_base != pdc->tx_next &&
+	       uet_txd_at(pdc, pdc->tx_base)->state == UET_TXD_DONE)
+		pdc->tx_base++;
+
+	if (news.any) {
+		uet_cms_on_ack(pdc->ccc, news.bytes, news.rtt, h->flags & UET_PDS_F_M, pds->now);
+		pdc->reissues = 0;
+		/* Answered, yet the oldest is still open: maybe it was overtaken. */
+		if (pdc->tx_base == base && pdc->flight_cnt)
+			pdc->scan = true;
+	}
+	if (pdc->scan && pdc->flight_cnt)
+		uet_loss_scan(pds, pdc);
+	consider_clear(pds, pdc, h);
+}
+
+void uet_acked_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct uet_pkt *pkt)
+{
+	struct uet_pdc *pdc;
+
+	pds->stats.rx_ack++;
+	/* The length of the extension is disputed, so what follows it cannot be found. */
+	if (h->type == UET_PDS_ACK_CCX && h->next_hdr != UET_HDR_NONE) {
+		pds->stats.drop_unsupported++;
+		return;
+	}
+	pdc = find(pds, h, pkt);
+	if (!pdc)
+		return;
+	uet_pdc_heard(pds, pdc);
+	take(pds, pdc, h, pkt);
+	if (uet_unlikely(UET_PDS_ACK_REQ(h->flags) == UET_ACK_REQ_CLOSE) && pdc->initiator)
+		uet_pdc_drain(pds, pdc);
+	uet_acked_deliver(pds);
+	uet_pdc_settle(pds, pdc);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "pds/pdc.h"
+
+static void emptied(struct uet_batch *b)
+{
+	b->head = 0;
+	b->count = 0;
+	b->seq++;
+	b->stalled = false;
+	b->touched = false;
+}
+
+void uet_batch_flush(struct uet_pds *pds)
+{
+	struct uet_batch *b = &pds->batch;
+	int left = (int)(b->count - b->head), taken;
+
+	if (left == 0)
+		return;
+	taken = pds->nic->ops->tx(pds->nic, b->tx + b->head, left);
+	if (taken > 0)
+		b->head += (uint32_t)(taken < left ? taken : left);
+	b->stalled = true;
+	if (b->head == b->count)
+		emptied(b);
+}
+
+bool uet_batch_room(struct uet_pds *pds)
+{
+	if (pds->batch.count == UET_PDS_BATCH && !pds->batch.stalled)
+		uet_batch_flush(pds);
+	return !pds->batch.stalled;
+}
+
+struct uet_nic_tx *uet_batch_slot(struct uet_pds *pds)
+{
+	struct uet_batch *b = &pds->batch;
+	struct uet_nic_tx *t = &b->tx[b->count];
+
+	t->iov[0].iov_base = b->hdr[b->count];
+	return t;
+}
+
+void uet_batch_add(struct uet_pds *pds, struct uet_pds_msg *msg)
+{
+	struct uet_batch *b = &pds->batch;
+
+	assert(b->count < UET_PDS_BATCH && !b->stalled);
+	b->msg[b->count++] = msg;
+}
+
+bool uet_batch_control(struct uet_pds *pds, const struct uet_addr *dst,
+		       const struct uet_pds_hdr *h, const uint8_t *ses, uint8_t len)
+{
+	struct uet_nic_tx *t;
+	uint8_t *hdr;
+	size_t n;
+
+	if (!uet_batch_room(pds))
+		return false;
+	t = uet_batch_slot(pds);
+	hdr = t->iov[0].iov_base;
+	n = uet_pds_pack(h, hdr);
+	if (len)
+		memcpy(hdr + n, ses, len);
+	t->dst = *dst;
+	t->tc = UET_NIC_CONTROL;
+	t->iov_cnt = 1;
+	t->len = (uint32_t)(n + len);
+	t->iov[0].iov_len = t->len;
+	uet_batch_add(pds, NULL);
+	return true;
+}
+
+void uet_batch_scrub(struct uet_pds *pds, const struct uet_pds_msg *msg)
+{
+	struct uet_batch *b = &pds->batch;
+	uint32_t from, to = b->head;
+
+	for (from = b->head; from < b->count; from++) {
+		if (b->msg[from] == msg)
+			continue;
+		if (from != to) {
+			b->msg[to] = b->msg[from];
+			b->tx[to] = b->tx[from];
+			b->tx[to].iov[0].iov_base = b->hdr[to];
+			memcpy(b->hdr[to], b->hdr[from], UET_PDS_HDR_ROOM);
+		}
+		to++;
+	}
+	b->count = to;
+	if (b->head == b->count)
+		emptied(b);
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "pds/pdc.h"
+
+#include <errno.h>
+
+#define BEG_MAX 8u	/* sources asked to clear at a time */
+
+bool uet_cp_send(struct uet_pds *pds, const struct uet_pdc *pdc, uint8_t ctl, uint32_t psn,
+		 uint32_t payload)
+{
+	struct uet_pds_hdr h = {
+		.type = UET_PDS_CP,
+		.ctl_type = ctl,
+		.flags = ctl == UET_CTL_ACK_REQ || ctl == UET_CTL_PROBE ? UET_PDS_F_AR : 0,
+		.psn = psn,
+		.spdcid = pdc->id,
+		.dpdcid = pdc->peer_id,
+		.payload = payload,
+	};
+
+	assert(pdc->peer_id);
+	if (!uet_batch_control(pds, &pdc->dst, &h, NULL, 0))
+		return false;
+	pds->stats.tx_cp++;
+	return true;
+}
+
+bool uet_cp_clear(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	if (!pdc->peer_id)
+		return true;
+	if (pdc->clear_due) {
+		if (!uet_cp_send(pds, pdc, UET_CTL_CLEAR_CMD, 0, uet_tx_clear(pdc)))
+			return false;
+		pdc->clear_due = false;
+		pdc->clear_sent = uet_tx_clear(pdc);
+	}
+	if (pdc->probe_due) {
+		if (!uet_cp_send(pds, pdc, UET_CTL_PROBE, 0, pdc->tx_base))
+			return false;
+		pdc->probe_due = false;
+		uet_pdc_arm(pds, pdc, pds->now + uet_cms_rto(pdc->ccc, 0));
+	}
+	return true;
+}
+
+void uet_cp_beg_clear(struct uet_pds *pds)
+{
+	uint32_t i;
+
+	if (pds->begged_at && pds->now - pds->begged_at < pds->cfg.nack_retx_time)
+		return;
+	pds->begged_at = pds->now;
+	for (i = 0; i < BEG_MAX && !uet_list_empty(&pds->storing); i++) {
+		struct uet_pdc *pdc = uet_list_entry(uet_list_first(&pds->storing),
+						     struct uet_pdc, storing);
+
+		/* To the end, so that all of them have their turn. */
+		uet_list_del(&pdc->storing);
+		uet_list_add_tail(&pds->storing, &pdc->storing);
+		if (!uet_cp_send(pds, pdc, UET_CTL_CLEAR_REQ, 0, pdc->rx_next - 1))
+			return;
+	}
+}
+
+/* NOOP and NEGOTIATION: a request without a message. */
+static void rx_noop(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct uet_pkt *pkt)
+{
+	struct uet_pdc *pdc = uet_rx_find(pds, h, pkt, h->flags & UET_PDS_F_ISROD ?
+						       UET_MODE_ROD : UET_MODE_RUD);
+
+	if (!pdc)
+		return;
+	switch (uet_rx_judge(pds, pdc, h, pkt)) {
+	case UET_RX_NEW:
+		uet_rx_mark(pdc, h->psn);
+		uet_ack_control(pds, pdc, h, pkt);
+		uet_ack_advance(pds, pdc);
+		break;
+	case UET_RX_DUPLICATE:
+		uet_ack_control(pds, pdc, h, pkt);
+		break;
+	case UET_RX_REFUSED:
+		break;
+	}
+}
+
+static void rx_close_cmd(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+			 const struct uet_pkt *pkt)
+{
+	if (pdc->initiator) {
+		uet_nack_send(pds, pdc->id, h, pkt, UET_NACK_UNEXP_EVENT, 0);
+		return;
+	}
+	/* It is sent when everything else has been answered: anything else is out of time. */
+	if (h->psn != pdc->rx_next || pdc->rx_ooo) {
+		pds->stats.drop_stale++;
+		return;
+	}
+	if (!uet_batch_room(pds))
+		return;
+	uet_rx_forget(pds, pdc);
+	uet_rx_mark(pdc, h->psn);
+	uet_ack_control(pds, pdc, h, pkt);
+	uet_linger_add(pds, pdc, true, h->psn);
+	pds->stats.pdc_closed++;
+	uet_pdc_fail(pds, pdc, -ECANCELED, 0, 0);
+}
+
+static void rx_close_req(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+			 const struct uet_pkt *pkt)
+{
+	enum uet_rx_verdict verdict;
+
+	if (!pdc->initiator) {
+		uet_nack_send(pds, pdc->id, h, pkt, UET_NACK_UNEXP_EVENT, 0);
+		return;
+	}
+	verdict = uet_rx_judge(pds, pdc, h, pkt);
+	if (verdict == UET_RX_REFUSED)
+		return;
+	if (verdict == UET_RX_NEW)
+		uet_rx_mark(pdc, h->psn);
+	uet_ack_control(pds, pdc, h, pkt);
+	uet_pdc_drain(pds, pdc);
+}
+
+/* The peer misses the ACK of a packet. */
+static void rx_ack_req(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+		       const struct uet_pkt *pkt)
+{
+	if (uet_rx_has(pdc, h->psn))
+		uet_ack_repeat(pds, pdc, h, pkt);
+	else if (h->psn - pdc->rx_cack > pds->cfg.mp_range)
+		uet_nack_send(pds, pdc->id, h, pkt, UET_NACK_PSN_OOR_WINDOW, 0);
+	else
+		uet_nack_send(pds, pdc->id, h, pkt, UET_NACK_PKT_NOT_RCVD, 0);
+}
+
+/* A repeated CLOSE_CMD whose ACK was lost. */
+static bool answer_closed(struct uet_pds *pds, const struct uet_pds_hdr *h,
+			  const struct uet_pkt *pkt)
+{
+	const struct uet_linger *l = uet_linger_by_id(pds, h->dpdcid);
+	struct uet_pdc gone;
+
+	if (h->ctl_type != UET_CTL_CLOSE_CMD || !l || !l->closed || l->peer_id != h->spdcid ||
+	    l->close_psn != h->psn || !uet_addr_same_host(&l->peer, pkt->src))
+		return false;
+	gone = (struct uet_pdc){
+		.id = l->id,
+		.peer_id = l->peer_id,
+		.dst = *pkt->src,
+		.rx_cack = h->psn,
+		.rx_next = h->psn + 1,
+		.rx_hi = h->psn,
+	};
+	if (pds->cfg.strict_port)
+		gone.dst.port = UET_UDP_PORT;
+	uet_ack_control(pds, &gone, h, pkt);
+	return true;
+}
+
+/* Control packets that are not acknowledged: silently dropped when they fit nothing. */
+static struct uet_pdc *find_quiet(struct uet_pds *pds, const struct uet_pds_hdr *h,
+				  const struct uet_pkt *pkt)
+{
+	struct uet_pdc *pdc = uet_table_by_id(pds, h->dpdcid);
+
+	if (!pdc) {
+		pds->stats.drop_unknown_pdc++;
+		return NULL;
+	}
+	if (pdc->peer_id != h->spdcid || !h->spdcid ||
+	    !uet_addr_same_host(&pdc->peer, pkt->src)) {
+		pds->stats.drop_stale++;
+		return NULL;
+	}
+	uet_pdc_heard(pds, pdc);
+	return pdc;
+}
+
+static void rx_quiet(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct uet_pkt *pkt)
+{
+	struct uet_pdc *pdc = find_quiet(pds, h, pkt);
+
+	if (!pdc)
+		return;
+	if (h->ctl_type == UET_CTL_CLEAR_CMD) {
+		uet_rx_clear(pds, pdc, h->payload);
+		uet_ack_advance(pds, pdc);
+	} else if (h->ctl_type == UET_CTL_CLEAR_REQ) {
+		pdc->clear_due = true;
+		uet_pdc_pend(pds, pdc);
+	}
+	/* CREDIT and CREDIT_REQ belong to receiver-driven congestion control, not used here. */
+}
+
+void uet_cp_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct uet_pkt *pkt)
+{
+	struct uet_pdc *pdc;
+
+	pds->stats.rx_cp++;
+	switch (h->ctl_type) {
+	case UET_CTL_NOOP:
+	case UET_CTL_NEGOTIATION:
+		rx_noop(pds, h, pkt);
+		return;
+	case UET_CTL_CLEAR_CMD:
+	case UET_CTL_CLEAR_REQ:
+	case UET_CTL_CREDIT:
+	case UET_CTL_CREDIT_REQ:
+		rx_quiet(pds, h, pkt);
+		return;
+	case UET_CTL_ACK_REQ:
+	case UET_CTL_CLOSE_CMD:
+	case UET_CTL_CLOSE_REQ:
+	case UET_CTL_PROBE:
+		break;
+	default:
+		pds->stats.drop_malformed++;
+		return;
+	}
+
+	if (h->flags & UET_PDS_F_SYN) {
+		uet_nack_send(pds, 0, h, pkt, UET_NACK_INVALID_SYN, 0);
+		return;
+	}
+	if (!uet_table_by_id(pds, h->dpdcid) && answer_closed(pds, h, pkt))
+		return;
+	pdc = uet_rx_find(pds, h, pkt, UET_MODE_RUD);
+	if (!pdc)
+		return;
+	if (h->ctl_type == UET_CTL_ACK_REQ)
+		rx_ack_req(pds, pdc, h, pkt);
+	else if (h->ctl_type == UET_CTL_CLOSE_CMD)
+		rx_close_cmd(pds, pdc, h, pkt);
+	else if (h->ctl_type == UET_CTL_CLOSE_REQ)
+		rx_close_req(pds, pdc, h, pkt);
+	else
+		uet_ack_control(pds, pdc, h, pkt);
+}

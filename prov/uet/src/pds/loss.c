@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "pds/pdc.h"
+
+#define OVERTAKEN	5	/* later packets that arrived before an earlier one is lost */
+#define ASK_BUDGET	8u	/* ACK_REQ packets per run of the timer */
+#define NACK_DOUBLINGS	16u
+
+uint32_t uet_txd_leave(struct uet_pdc *pdc, struct uet_txd *d)
+{
+	switch (d->state) {
+	case UET_TXD_FLIGHT:
+		assert(pdc->flight_cnt > 0 && pdc->flight_bytes >= d->bytes);
+		pdc->flight_cnt--;
+		pdc->flight_bytes -= d->bytes;
+		return d->bytes;
+	case UET_TXD_RETX:
+		assert(pdc->retx_cnt > 0);
+		pdc->retx_cnt--;
+		return 0;
+	case UET_TXD_DELAY:
+		assert(pdc->delay_cnt > 0);
+		pdc->delay_cnt--;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+uint32_t uet_txd_repeat(struct uet_pdc *pdc, uint32_t psn)
+{
+	struct uet_txd *d = uet_txd_at(pdc, psn);
+	uint32_t bytes;
+
+	if (d->state == UET_TXD_RETX)
+		return 0;
+	bytes = uet_txd_leave(pdc, d);
+	d->state = UET_TXD_RETX;
+	if (pdc->retx_cnt++ == 0 || uet_psn_diff(psn, pdc->retx_psn) < 0)
+		pdc->retx_psn = psn;
+	return bytes;
+}
+
+uint32_t uet_loss_go_back(struct uet_pdc *pdc, uint32_t psn, uint64_t *counter)
+{
+	uint32_t bytes = 0;
+
+	for (; psn != pdc->tx_next; psn++) {
+		if (uet_txd_at(pdc, psn)->state != UET_TXD_FLIGHT)
+			continue;
+		bytes += uet_txd_repeat(pdc, psn);
+		++*counter;
+	}
+	return bytes;
+}
+
+void uet_loss_scan(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	/* With nothing more on the way no further packet can overtake: one is enough then. */
+	int32_t limit = pdc->acked_order == pdc->tx_order && uet_list_empty(&pdc->queue) ?
+			1 : OVERTAKEN;
+	uint32_t psn, lost = 0, bytes = 0;
+
+	pdc->scan = false;
+	if (pdc->mode == UET_MODE_ROD)
+		return;
+	for (psn = pdc->tx_base; psn != pdc->tx_next; psn++) {
+		struct uet_txd *d = uet_txd_at(pdc, psn);
+
+		if (d->state != UET_TXD_FLIGHT)
+			continue;
+		if ((int32_t)(pdc->acked_order - d->order) >= limit) {
+			bytes += uet_txd_repeat(pdc, psn);
+			lost++;
+		} else if (d->retries == 0) {
+			break;	/* first transmissions are in the order of their PSNs */
+		}
+	}
+	if (lost == 0)
+		return;
+	pds->stats.retx_sack += lost;
+	uet_cms_on_loss(pdc->ccc, bytes, pds->now);
+	uet_pdc_ready(pds, pdc);
+}
+
+void uet_loss_delay(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn)
+{
+	struct uet_txd *d = uet_txd_at(pdc, psn);
+	uint64_t pause = pds->cfg.nack_retx_time;
+	unsigned int i;
+
+	if (d->state != UET_TXD_FLIGHT && d->state != UET_TXD_RETX)
+		return;
+	/* It was behind a refused packet, and waits with it. */
+	if (pdc->mode == UET_MODE_ROD && d->state == UET_TXD_RETX && !d->nacks && pdc->nacked_cnt)
+		return;
+	for (i = 0; i < d->nacks && pause < pds->cfg.nack_retx_max; i++)
+		pause *= 2;
+	pause = uet_min_u64(pause, pds->cfg.nack_retx_max);
+	/* A refusal says nothing about the network: the window does not shrink. */
+	uet_cms_forget(pdc->ccc, uet_txd_leave(pdc, d));
+	d->state = UET_TXD_DELAY;
+	d->when = pds->now + pause;
+	pdc->delay_cnt++;
+	pds->stats.retx_nack++;
+	if (d->nacks == 0) {
+		pdc->nacked_cnt++;
+		if (d->msg && !uet_list_empty(&pdc->queue) &&
+		    uet_list_first(&pdc->queue) == &d->msg->link)
+			pdc->hold_cnt++;
+	}
+	if (d->nacks < NACK_DOUBLINGS)
+		d->nacks++;
+	if (pdc->mode == UET_MODE_ROD)
+		uet_cms_forget(pdc->ccc,
+			       uet_loss_go_back(pdc, psn + 1, &pds->stats.retx_goback));
+	uet_pdc_arm(pds, pdc, d->when);
+}
+
+void uet_loss_accepted(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd *d)
+{
+	assert(pdc->nacked_cnt > 0);
+	d->nacks = 0;
+	pdc->nacked_cnt--;
+	if (pdc->hold_cnt > 0 && d->msg && !uet_list_empty(&pdc->queue) &&
+	    uet_list_first(&pdc->queue) == &d->msg->link)
+		pdc->hold_cnt--;
+	if (pdc->nacked_cnt == 0 || pdc->hold_cnt == 0)
+		uet_pdc_ready(pds, pdc);
+}
+
+/* Packets in flight whose RTO has passed. Returns when the next one does. */
+static uint64_t check_flight(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	uint64_t next = UET_TIME_NEVER;
+	uint32_t psn, bytes = 0, lost = 0;
+
+	for (psn = pdc->tx_base; psn != pdc->tx_next; psn++) {
+		struct uet_txd *d = uet_txd_at(pdc, psn);
+		uint64_t due;
+
+		if (d->state != UET_TXD_FLIGHT)
+			continue;
+		due = d->when + uet_cms_rto(pdc->ccc, d->retries);
+		if (due > pds->now) {
+			next = uet_min_u64(next, due);
+			continue;
+		}
+		lost++;
+		bytes += uet_txd_repeat(pdc, psn);
+		if (pdc->mode == UET_MODE_ROD) {
+			uint64_t more = 0;
+
+			bytes += uet_loss_go_back(pdc, psn + 1, &more);
+			lost += (uint32_t)more;
+			next = UET_TIME_NEVER;
+			break;
+		}
+	}
+	if (lost == 0)
+		return next;
+	pds->stats.retx_rto += lost;
+	if (pdc->silent < UINT8_MAX)
+		pdc->silent++;
+	uet_cms_on_timeout(pdc->ccc, bytes, pds->now);
+	uet_pdc_ready(pds, pdc);
+	return next;
+}
+
+/* Refused packets whose pause is over. Returns when the next one is. */
+static uint64_t check_delayed(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	uint64_t next = UET_TIME_NEVER;
+	uint32_t psn;
+
+	for (psn = pdc->tx_base; pdc->delay_cnt && psn != pdc->tx_next; psn++) {
+		struct uet_txd *d = uet_txd_at(pdc, psn);
+
+		if (d->state != UET_TXD_DELAY)
+			continue;
+		if (d->when > pds->now) {
+			next = uet_min_u64(next, d->when);
+			continue;
+		}
+		uet_txd_repeat(pdc, psn);
+		uet_pdc_ready(pds, pdc);
+	}
+	return next;
+}
+
+/* Ask for the answers of packets that are known to have arrived. Returns the next time. */
+static uint64_t check_arrived(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	uint64_t next = UET_TIME_NEVER;
+	uint32_t psn, asked = 0;
+
+	for (psn = pdc->tx_base; psn != pdc->tx_next; psn++) {
+		struct uet_txd *d = uet_txd_at(pdc, psn);
+		uint64_t due;
+
+		if (d->state != UET_TXD_ARRIVED)
+			continue;
+		due = d->when + uet_cms_rto(pdc->ccc, d->retries);
+		if (due <= pds->now && asked < ASK_BUDGET && pdc->peer_id &&
+		    uet_cp_send(pds, pdc, UET_CTL_ACK_REQ, psn, 0)) {
+			asked++;
+			d->when = pds->now;
+			if (d->retries < UINT8_MAX)
+				d->retries++;
+			due = pds->now + uet_cms_rto(pdc->ccc, d->retries);
+		}
+		if (due <= pds->now)
+			due = pds->now + pds->cfg.cms.rto_min;
+		next = uet_min_u64(next, due);
+	}
+	if (asked && pdc->silent < UINT8_MAX)
+		pdc->silent++;
+	return next;
+}
+
+uint64_t uet_loss_timer(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	uint64_t next = UET_TIME_NEVER;
+
+	if (pdc->flight_cnt)
+		next = check_flight(pds, pdc);
+	if (pdc->delay_cnt)
+		next = uet_min_u64(next, check_delayed(pds, pdc));
+	if (pdc->tx_next - pdc->tx_base > (uint32_t)pdc->flight_cnt + pdc->retx_cnt +
+					  pdc->delay_cnt)
+		next = uet_min_u64(next, check_arrived(pds, pdc));
+	return next;
+}

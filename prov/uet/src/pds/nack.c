@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "pds/pdc.h"
+
+#include <errno.h>
+
+void uet_nack_send(struct uet_pds *pds, uint16_t spdcid, const struct uet_pds_hdr *h,
+		   const struct uet_pkt *pkt, uint8_t code, uint32_t payload)
+{
+	struct uet_pds_hdr nack = {
+		.type = UET_PDS_NACK,
+		.flags = (h->flags & UET_PDS_F_RETX) | (pkt->ce ? UET_PDS_F_M : 0),
+		.nack_code = code,
+		.psn = h->psn,
+		.spdcid = spdcid,
+		.dpdcid = h->spdcid,
+		.payload = payload,
+	};
+	struct uet_addr to = *pkt->src;
+
+	if (pds->cfg.strict_port)
+		to.port = UET_UDP_PORT;
+	if (!uet_batch_control(pds, &to, &nack, NULL, 0))
+		return;
+	pds->stats.tx_nack++;
+	pds->stats.nack_tx_code[uet_nack_slot(code)]++;
+}
+
+/* Repeat the named packet as soon as the window allows. */
+static void repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn)
+{
+	uint8_t state = uet_txd_at(pdc, psn)->state;
+	uint32_t bytes;
+
+	if (state == UET_TXD_DONE || state == UET_TXD_RETX)
+		return;
+	bytes = uet_txd_repeat(pdc, psn);
+	pds->stats.retx_nack++;
+	if (bytes)
+		uet_cms_on_loss(pdc->ccc, bytes, pds->now);
+	uet_pdc_ready(pds, pdc);
+}
+
+/* The target of a ROD PDC misses @expected. */
+static void rewind_to(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+		      uint32_t expected)
+{
+	struct uet_txd *d;
+	uint32_t bytes;
+
+	if (pdc->mode != UET_MODE_ROD || !uet_tx_open(pdc, expected) ||
+	    uet_psn_diff(expected, h->psn) > 0)
+		return;
+	d = uet_txd_at(pdc, expected);
+	/* A packet that left before the last rewind caused this: it is already taken care of. */
+	if (d->state != UET_TXD_FLIGHT || (d->retries && !(h->flags & UET_PDS_F_RETX)))
+		return;
+	bytes = uet_loss_go_back(pdc, expected, &pds->stats.retx_goback);
+	if (bytes)
+		uet_cms_on_loss(pdc->ccc, bytes, pds->now);
+	uet_pdc_ready(pds, pdc);
+}
+
+/* A secure target wants another Start_PSN: nothing of ours counts, so all of it goes again. */
+static void renumber(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t start)
+{
+	uint64_t unused = 0;
+
+	if (!pdc->initiator || pdc->peer_id || pdc->tx_base != pdc->start_psn ||
+	    pdc->tx_cack != pdc->start_psn - 1 ||
+	    pdc->tx_next - pdc->tx_base > (uint32_t)pdc->flight_cnt + pdc->retx_cnt)
+		return;
+	uet_cms_forget(pdc->ccc, uet_loss_go_back(pdc, pdc->tx_base, &unused));
+	uet_tx_renumber(pds, pdc, start);
+	uet_pdc_ready(pds, pdc);
+}
+
+/* Codes that do not end the PDC. @h->psn is open. */
+static void rx_normal(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h)
+{
+	struct uet_txd *d = uet_txd_at(pdc, h->psn);
+
+	switch (h->nack_code) {
+	case UET_NACK_TRIMMED:
+	case UET_NACK_TRIMMED_LASTHOP:
+	case UET_NACK_TRIMMED_ACK:
+	case UET_NACK_PKT_NOT_RCVD:
+	case UET_NACK_ACK_WITH_DATA:
+	case UET_NACK_RCVR_INFER_LOSS:
+		repeat_now(pds, pdc, h->psn);
+		break;
+	case UET_NACK_ROD_OOO:
+		rewind_to(pds, pdc, h, h->payload);
+		break;
+	case UET_NACK_NEW_START_PSN:
+		renumber(pds, pdc, h->payload);
+		break;
+	case UET_NACK_RCVD_SES_PROCG:
+		if (d->state == UET_TXD_FLIGHT || d->state == UET_TXD_ARRIVED)
+			d->when = pds->now;
+		if (d->retries < UINT8_MAX)
+			d->retries++;
+		break;
+	case UET_NACK_NO_GTD_DEL_AVAIL:
+	case UET_NACK_PSN_OOR_WINDOW:
+		if (uet_psn_diff(uet_tx_clear(pdc), pdc->tx_cack) > 0) {
+			pdc->clear_due = true;
+			uet_pdc_pend(pds, pdc);
+		}
+		uet_loss_delay(pds, pdc, h->psn);
+		break;
+	default:
+		/* Shortages, EXP_NACK_NORMAL and _ERR, and codes that are reserved today. */
+		uet_loss_delay(pds, pdc, h->psn);
+		break;
+	}
+}
+
+static bool is_fatal(uint8_t code)
+{
+	switch (code) {
+	case UET_NACK_INV_DPDCID:
+	case UET_NACK_PDC_HDR_MISMATCH:
+	case UET_NACK_CLOSING:
+	case UET_NACK_CLOSING_IN_ERR:
+	case UET_NACK_GTD_RESP_UNAVAIL:
+	case UET_NACK_INVALID_SYN:
+	case UET_NACK_PDC_MODE_MISMATCH:
+	case UET_NACK_UNEXP_EVENT:
+	case UET_NACK_EXP_FATAL:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void rx_fatal(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t code)
+{
+	bool retry = code != UET_NACK_CLOSING_IN_ERR && code != UET_NACK_GTD_RESP_UNAVAIL;
+
+	uet_pdc_reset(pds, pdc, code, retry, retry ? -ECONNRESET : -EIO);
+}
+
+/* The PDC that a NACK speaks about, or NULL. A target that has no PDC says spdcid 0. */
+static struct uet_pdc *find(struct uet_pds *pds, const struct uet_pds_hdr *h,
+			    const struct uet_pkt *pkt)
+{
+	struct uet_pdc *pdc = uet_table_by_id(pds, h->dpdcid);
+
+	if (!pdc) {
+		pds->stats.drop_unknown_pdc++;
+		return NULL;
+	}
+	if (!uet_addr_same_host(&pdc->peer, pkt->src) ||
+	    (h->spdcid && pdc->peer_id && h->spdcid != pdc->peer_id) ||
+	    h->psn - (pdc->tx_cack + 1) >= pdc->tx_next - (pdc->tx_cack + 1)) {
+		pds->stats.drop_stale++;
+		return NULL;
+	}
+	return pdc;
+}
+
+void uet_nack_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct uet_pkt *pkt)
+{
+	struct uet_pdc *pdc;
+
+	pds->stats.rx_nack++;
+	if (h->flags & UET_PDS_F_NT) {
+		pds->stats.drop_unsupported++;
+		return;
+	}
+	pdc = find(pds, h, pkt);
+	if (!pdc)
+		return;
+	pds->stats.nack_rx_code[uet_nack_slot(h->nack_code)]++;
+	uet_pdc_heard(pds, pdc);
+	if (is_fatal(h->nack_code)) {
+		rx_fatal(pds, pdc, h->nack_code);
+		return;
+	}
+	if (!pdc->peer_id && h->spdcid && h->nack_code != UET_NACK_NEW_START_PSN)
+		pdc->peer_id = h->spdcid;
+	/* Beyond CACK, yet answered one by one: nothing to do for it. */
+	if (uet_tx_open(pdc, h->psn))
+		rx_normal(pds, pdc, h);
+}

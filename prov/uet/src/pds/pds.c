@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "pds/pdc.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define MAX_PDC 65535u
+
+static bool cfg_ok(const struct uet_pds_cfg *cfg)
+{
+	return cfg->max_pdc >= 1 && cfg->max_pdc <= MAX_PDC &&
+	       cfg->mp_range >= UET_PDS_MPR_UNIT && cfg->mp_range <= UET_PDS_WINDOW &&
+	       cfg->mp_range % UET_PDS_MPR_UNIT == 0 && cfg->max_stored >= 1 &&
+	       cfg->nack_retx_time && cfg->nack_retx_max >= cfg->nack_retx_time &&
+	       cfg->nack_retx_max <= UET_TIME_NEVER / 4 &&
+	       cfg->peer_timeout && cfg->peer_timeout <= UET_TIME_NEVER / 4 &&
+	       cfg->refused_timeout <= UET_TIME_NEVER / 4 &&
+	       cfg->idle_close && cfg->idle_close <= UET_TIME_NEVER / 4 &&
+	       cfg->target_idle && cfg->target_idle <= UET_TIME_NEVER / 4 &&
+	       cfg->linger <= UET_TIME_NEVER / 4 && cfg->cms.mtu && cfg->cms.window_max &&
+	       cfg->cms.rto_min && cfg->cms.rto_max >= cfg->cms.rto_min &&
+	       cfg->cms.rto_max <= UET_TIME_NEVER / 4;
+}
+
+int uet_pds_create(const struct uet_pds_cfg *cfg, struct uet_nic *nic,
+		   const struct uet_pds_upper_ops *ops, void *upper, uint64_t now,
+		   struct uet_pds **out)
+{
+	struct uet_pds *pds;
+	uint32_t i;
+
+	if (!cfg_ok(cfg))
+		return -EINVAL;
+	pds = calloc(1, sizeof(*pds));
+	if (!pds)
+		return -ENOMEM;
+	pds->nic = nic;
+	pds->ops = ops;
+	pds->upper = upper;
+	pds->now = now;
+	pds->cfg = *cfg;
+	uet_rand_seed(&pds->rand, cfg->seed);
+	uet_timers_init(&pds->timers);
+	uet_pool_init(&pds->storeds, sizeof(struct uet_stored), 64, cfg->max_stored);
+	for (i = 0; i < UET_PDS_RING_SIZES; i++) {
+		size_t size = (size_t)(UET_PDS_RING_MIN << i) * sizeof(struct uet_txd);
+
+		uet_pool_init(&pds->rings[i], size, i < 2 ? 8u >> i : 1, 0);
+	}
+	uet_list_init(&pds->all);
+	uet_list_init(&pds->ready);
+	uet_list_init(&pds->pending);
+	uet_list_init(&pds->idle);
+	uet_list_init(&pds->storing);
+	uet_list_init(&pds->lingers);
+	uet_list_init(&pds->finished);
+	pds->batch.seq = 1;	/* 0 marks descriptors that never were in a batch */
+	if (uet_table_create(pds)) {
+		uet_pds_destroy(pds);
+		return -ENOMEM;
+	}
+	*out = pds;
+	return 0;
+}
+
+void uet_pds_destroy(struct uet_pds *pds)
+{
+	uint32_t i;
+
+	uet_table_destroy(pds);
+	uet_timers_destroy(&pds->timers);
+	uet_pool_destroy(&pds->storeds);
+	for (i = 0; i < UET_PDS_RING_SIZES; i++)
+		uet_pool_destroy(&pds->rings[i]);
+	free(pds);
+}
+
+/* The PDC for a message of @pkt_cnt packets, or NULL when none is free. */
+static struct uet_pdc *pdc_for(struct uet_pds *pds, const struct uet_addr *dst, uint8_t mode,
+			       uint32_t pkt_cnt)
+{
+	struct uet_pdc *pdc = uet_table_by_dst(pds, dst, mode);
+
+	if (uet_likely(pdc)) {
+		uint64_t used = (uint64_t)(pdc->tx_end - pdc->start_psn) + pkt_cnt;
+
+		if (uet_likely(used <= UET_PDS_PSN_LIMIT))
+			return pdc;
+		/* Limit_PSN_Range: this one has used up its numbers. */
+		uet_pdc_drain(pds, pdc);
+	}
+	pdc = uet_pdc_open(pds, dst, mode);
+	if (!pdc)
+		uet_pdc_evict(pds);
+	return pdc;
+}
+
+int uet_pds_post(struct uet_pds *pds, const struct uet_addr *dst, enum uet_pds_mode mode,
+		 struct uet_pds_msg *msg, uint64_t now)
+{
+	struct uet_pdc *pdc;
+
+	assert(msg->pkt_cnt >= 1 && msg->pkt_cnt <= UET_PDS_PSN_LIMIT);
+	pds->now = now;
+	pdc = pdc_for(pds, dst, (uint8_t)mode, msg->pkt_cnt);
+	if (uet_unlikely(!pdc))
+		return -EAGAIN;
+	msg->next = 0;
+	msg->completed = 0;
+	pds->msgs++;
+	uet_pdc_enqueue(pds, pdc, msg);
+	uet_tx_pump(pds, pdc);
+	return 0;
+}
+
+bool uet_pds_stop(struct uet_pds *pds, struct uet_pds_msg *msg, bool last)
+{
+	struct uet_pdc *pdc = msg->pdc;
+	uint32_t cnt = msg->next + last;
+
+	if (!pdc || cnt >= msg->pkt_cnt)
+		return false;
+	pdc->tx_end -= msg->pkt_cnt - cnt;
+	msg->pkt_cnt = cnt;
+	if (cnt > msg->next) {
+		uet_tx_pump(pds, pdc);
+		return false;
+	}
+	/* Nothing more to send: it gives way to the next message. */
+	uet_list_del(&msg->link);
+	pdc->hold_cnt = 0;
+	if (cnt == 0) {
+		msg->pdc = NULL;
+		pds->msgs--;
+	} else {
+		uet_list_add_tail(&pdc->sent, &msg->link);
+		if (msg->completed == cnt)
+			uet_acked_finish(pds, msg);
+	}
+	uet_pdc_settle(pds, pdc);
+	return cnt == 0;
+}
+
+static void rx_one(struct uet_pds *pds, const struct uet_nic_rx *p)
+{
+	struct uet_pds_hdr h;
+	struct uet_pkt pkt;
+	int n;
+
+	if (uet_unlikely(p->err)) {
+		uet_pdc_report(pds, &p->src, p->err);
+		return;
+	}
+	n = uet_pds_unpack(&h, p->data, p->len);
+	if (uet_unlikely(n < 0)) {
+		if (p->len && p->data[0] >> 3 == UET_PDS_TSS)
+			pds->stats.drop_unsupported++;
+		else
+			pds->stats.drop_malformed++;
+		return;
+	}
+	pkt = (struct uet_pkt){
+		.src = &p->src,
+		.data = p->data + n,
+		.len = p->len - (uint32_t)n,
+		.wire_len = p->len,
+		.ce = (p->tos & UET_ECN_MASK) == UET_ECN_CE,
+	};
+	if (uet_pds_is_request(h.type))
+		uet_rx_request(pds, &h, &pkt);
+	else if (uet_pds_is_ack(h.type))
+		uet_acked_rx(pds, &h, &pkt);
+	else if (h.type == UET_PDS_NACK || h.type == UET_PDS_NACK_CCX)
+		uet_nack_rx(pds, &h, &pkt);
+	else if (h.type == UET_PDS_CP)
+		uet_cp_rx(pds, &h, &pkt);
+	else
+		pds->stats.drop_unsupported++;
+}
+
+void uet_pds_rx(struct uet_pds *pds, const struct uet_nic_rx *pkts, int n, uint64_t now)
+{
+	int i;
+
+	pds->now = now;
+	for (i = 0; i < n; i++)
+		rx_one(pds, &pkts[i]);
+	uet_tx_pump_ready(pds);
+}
+
+/* Send ACKs and CLEAR_CMDs that are pending. */
+static void send_pending(struct uet_pds *pds)
+{
+	while (!uet_list_empty(&pds->pending)) {
+		struct uet_pdc *pdc = uet_list_entry(uet_list_first(&pds->pending),
+						     struct uet_pdc, pending);
+
+		if (!uet_ack_send(pds, pdc) || !uet_cp_clear(pds, pdc))
+			return;
+		uet_list_del(&pdc->pending);
+		pdc->on_pending = false;
+	}
+}
+
+void uet_pds_progress(struct uet_pds *pds, uint64_t now, bool acks)
+{
+	pds->now = now;
+	uet_batch_flush(pds);
+	/* While packets wait to be received, a time-out may only be a late answer. */
+	if (acks || now >= pds->timers_by) {
+		uet_timers_run(&pds->timers, now, pds);
+		pds->timers_by = now + pds->cfg.cms.rto_min;
+	}
+	uet_acked_deliver(pds);
+	uet_tx_pump_ready(pds);
+	if (acks)
+		send_pending(pds);
+	uet_batch_flush(pds);
+}
+
+void uet_pds_flush(struct uet_pds *pds)
+{
+	uet_batch_flush(pds);
+}
+
+uint64_t uet_pds_next(const struct uet_pds *pds)
+{
+	if (!uet_list_empty(&pds->finished) ||
+	    (!uet_list_empty(&pds->ready) && !pds->batch.stalled))
+		return 0;
+	return uet_timers_next(&pds->timers);
+}
+
+bool uet_pds_pending(const struct uet_pds *pds)
+{
+	return pds->batch.count != 0 || !uet_list_empty(&pds->pending);
+}
+
+bool uet_pds_idle(const struct uet_pds *pds)
+{
+	return pds->msgs == 0;
+}
+
+void uet_pds_close(struct uet_pds *pds, uint64_t now)
+{
+	struct uet_list *pos, *tmp;
+
+	pds->now = now;
+	uet_list_for_each_safe(pos, tmp, &pds->all) {
+		struct uet_pdc *pdc = uet_list_entry(pos, struct uet_pdc, all);
+
+		if (pdc->initiator && pdc->peer_id && pdc->state <= UET_PDC_DRAIN &&
+		    !uet_pdc_busy(pdc) && uet_tx_ctl(pds, pdc, UET_CTL_CLOSE_CMD)) {
+			uet_list_del(&pdc->idle);
+			pdc->state = UET_PDC_CLOSING;
+		}
+	}
+	uet_batch_flush(pds);
+}
+
+const struct uet_pds_stats *uet_pds_stats(const struct uet_pds *pds)
+{
+	return &pds->stats;
+}
+
+void **uet_pdc_upper(struct uet_pdc *pdc)
+{
+	return &pdc->upper;
+}
+
+const struct uet_addr *uet_pdc_peer(const struct uet_pdc *pdc)
+{
+	return &pdc->peer;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Packet delivery sublayer (PDS): reliable delivery of single packets between FEPs over
+ * packet delivery contexts (PDCs). UEC 1.0.x section 3.5. This header is the floor's
+ * contract; pds/pdc.h and the rest of the folder are private.
+ *
+ * One struct uet_pds serves one software FEP and is driven by its owner under the owner's
+ * lock: uet_pds_rx() with what the NIC received, uet_pds_post() with new messages,
+ * uet_pds_progress() for time-outs and pending acknowledgements. It answers through its NIC
+ * and through the upper ops. It never blocks, never reads a clock; time is an argument.
+ *
+ * Sending is pull: a posted message waits in its PDC's queue until window and congestion
+ * state allow, then PDS asks the upper floor (fill) to describe packet 0, 1, 2 ... of it.
+ * The same question may come again for a retransmission, so what fill() describes - header
+ * values and the payload memory - must stay the same until the message is done. Packets of
+ * two messages never interleave on a PDC (UEC 3.5.4).
+ */
+#ifndef UET_PDS_PDS_H
+#define UET_PDS_PDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/addr.h"
+#include "base/list.h"
+#include "cms/cms.h"
+#include "nic/nic.h"
+#include "wire/pds.h"
+
+struct uet_pds;
+struct uet_pdc;
+
+/* Delivery modes of a PDC (UEC 3.5.2). */
+enum uet_pds_mode {
+	UET_MODE_RUD = 0,	/* reliable, unordered */
+	UET_MODE_ROD = 1,	/* reliable, ordered */
+};
+
+#define UET_PDS_SES_MAX		96	/* longest SES header with extension */
+#define UET_PDS_ANSWER_MAX	40	/* SES response header with a little data */
+#define UET_PDS_IOV		(UET_NIC_TX_IOV - 1)
+
+/*
+ * A message on its way out, embedded in the upper floor's descriptor. The upper floor sets
+ * pkt_cnt; everything else belongs to PDS from uet_pds_post until done().
+ */
+struct uet_pds_msg {
+	struct uet_list link;	/* in the PDC's send queue, or in its list of unfinished ones */
+	struct uet_pdc *pdc;	/* NULL when not posted */
+	uint32_t pkt_cnt;	/* packets of this message, >= 1 */
+	uint32_t next;		/* index of the next packet to send for the first time */
+	uint32_t completed;	/* packets acknowledged */
+};
+
+/* What fill() tells about one packet. */
+struct uet_pds_fill {
+	uint8_t *ses;		/* in: room for UET_PDS_SES_MAX bytes of SES header */
+	uint8_t ses_len;	/* out: bytes written there */
+	uint8_t next_hdr;	/* out: enum uet_next_hdr */
+	uint8_t iov_cnt;	/* out: 0 .. UET_PDS_IOV payload fragments */
+	bool eom;		/* out: last packet of the message: PDS sets AR */
+	uint32_t payload_len;	/* out: sum of the fragments */
+	struct iovec iov[UET_PDS_IOV];	/* out */
+};
+
+/* A request packet that arrived, in sequence as its mode promises, never twice. */
+struct uet_pds_rx {
+	struct uet_pdc *pdc;
+	const struct uet_addr *src;	/* source address and port of this packet */
+	uint32_t psn;
+	uint8_t mode;			/* enum uet_pds_mode */
+	uint8_t next_hdr;		/* UET_HDR_REQUEST_*, or RESPONSE_DATA* (return direction) */
+	bool ce;			/* arrived CE-marked */
+	const uint8_t *data;		/* SES header and payload; valid during the call only */
+	size_t len;
+};
+
+/* The upper floor's answer to a request packet. */
+struct uet_pds_answer {
+	uint8_t nack;		/* != 0: refuse with this NACK code; the packet is as if never
+				 * received, and its source repeats it later (UEC Table 3-58) */
+	bool gtd_del;		/* keep the answer until the source clears it (UEC 3.4.3.3) */
+	uint8_t next_hdr;	/* UET_HDR_RESPONSE normally */
+	uint8_t len;		/* bytes in ses; 0: none (UET_HDR_NONE) */
+	uint8_t ses[UET_PDS_ANSWER_MAX];
+};
+
+/* What PDS asks of and tells the floor above. All run inside a call of the owner. */
+struct uet_pds_upper_ops {
+	/* Describe packet @index (0 .. pkt_cnt - 1) of @msg. Cannot fail. */
+	void (*fill)(void *upper, struct uet_pds_msg *msg, uint32_t index,
+		     struct uet_pds_fill *out);
+
+	/*
+	 * An explicit SES response for packet @index of @msg arrived (@len bytes at @ses, of
+	 * format @next_hdr). Packets that only a cumulative or default acknowledgement covers
+	 * are not reported. Return false to say "not an answer yet" (NO_RESPONSE for the last
+	 * open packet): PDS then keeps the packet open and asks again by and by.
+	 */
+	bool (*response)(void *upper, struct uet_pds_msg *msg, uint32_t index, uint8_t next_hdr,
+			 const uint8_t *ses, size_t len);
+
+	/*
+	 * @msg is finished and PDS has forgotten it: @err = 0 when every packet was
+	 * acknowledged; otherwise a negative errno (-ETIMEDOUT no sign of life, -ECONNREFUSED
+	 * the host says that nobody listens, -EHOSTUNREACH, -ECONNRESET the peer lost its
+	 * state, -EIO fatal NACK, -ECANCELED) and @nack the NACK code or 0. May post again.
+	 */
+	void (*done)(void *upper, struct uet_pds_msg *msg, int err, uint8_t nack);
+
+	/* A request packet arrived. Fill in @answer (zeroed before the call). */
+	void (*rx)(void *upper, const struct uet_pds_rx *rx, struct uet_pds_answer *answer);
+
+	/*
+	 * @pdc is about to vanish, with err = 0 after an orderly close, else a negative errno.
+	 * The upper floor drops what it keeps under it (uet_pdc_upper).
+	 */
+	void (*pdc_gone)(void *upper, struct uet_pdc *pdc, int err);
+};
+
+/* Limits and times; all have documented defaults in ofi/. */
+struct uet_pds_cfg {
+	uint32_t max_pdc;		/* PDCs of both roles together, 1 .. 65535 */
+	uint32_t mp_range;		/* PSNs accepted beyond CACK: 128 .. 1024, multiple of 128 */
+	uint32_t max_stored;		/* stored guaranteed-delivery responses per FEP */
+	uint32_t ack_trigger;		/* ACK_Gen_Trigger, bytes */
+	uint32_t ack_min_add;		/* ACK_Gen_Min_Pkt_Add, bytes */
+	uint64_t nack_retx_time;	/* ns: first delay after a resource NACK */
+	uint64_t nack_retx_max;		/* ns: ceiling of its doubling */
+	uint64_t peer_timeout;		/* ns without a sign of life while something is unanswered */
+	uint64_t refused_timeout;	/* ns: the same once the host answered "port unreachable" */
+	uint64_t idle_close;		/* ns without work before an initiator closes a PDC */
+	uint64_t target_idle;		/* ns of silence before a target asks for closing */
+	uint64_t linger;		/* ns that a closed target PDC is remembered */
+	bool strict_port;		/* replies go to port 4793 (design decision D3) */
+	uint64_t seed;			/* of PSN starts and PDCIDs */
+	struct uet_cms_cfg cms;
+};
+
+/* Counters; all only grow. */
+struct uet_pds_stats {
+	uint64_t tx_data, tx_ack, tx_nack, tx_cp;
+	uint64_t rx_data, rx_ack, rx_nack, rx_cp;
+	uint64_t retx_rto, retx_sack, retx_nack, retx_goback;
+	uint64_t rx_duplicate;		/* requests that had been received before */
+	uint64_t drop_malformed;	/* too short, reserved type, impossible fields */
+	uint64_t drop_unknown_pdc;	/* no PDC and no answer prescribed */
+	uint64_t drop_stale;		/* ACK, NACK or CP that no longer fits the state */
+	uint64_t drop_unsupported;	/* TSS, RUDI, UUD: not spoken here */
+	uint64_t pdc_opened, pdc_accepted, pdc_closed, pdc_failed, pdc_restarted;
+	uint64_t nack_rx_code[32];	/* by code; 31 = all others */
+	uint64_t nack_tx_code[32];
+};
+
+/*
+ * Create a PDS that sends through @nic (borrowed; must outlive it). @cfg is copied.
+ * Returns 0 and the object in @pds, -EINVAL for limits out of range, or -ENOMEM.
+ */
+int uet_pds_create(const struct uet_pds_cfg *cfg, struct uet_nic *nic,
+		   const struct uet_pds_upper_ops *ops, void *upper, uint64_t now,
+		   struct uet_pds **pds);
+
+/*
+ * Free everything. Messages still posted are forgotten without done(); the upper floor must
+ * not use them as posted any more. No packet is sent (see uet_pds_close).
+ */
+void uet_pds_destroy(struct uet_pds *pds);
+
+/*
+ * Queue @msg (pkt_cnt set) for @dst in @mode, on an existing PDC or on a new one that its
+ * first packets open (SYN, UEC 3.5.8). Packets that window and congestion state allow are
+ * put into the tx batch; they leave with uet_pds_flush, or earlier when the batch is full.
+ * Messages for one {dst, mode} go out in the order of their posting. Returns 0, or -EAGAIN
+ * when no PDC is free (after progress it may be), with no effect.
+ */
+int uet_pds_post(struct uet_pds *pds, const struct uet_addr *dst, enum uet_pds_mode mode,
+		 struct uet_pds_msg *msg, uint64_t now);
+
+/*
+ * Stop @msg: no packet beyond those already sent, except that with @last the next index
+ * (== the old msg->next) is still sent as the final one, for which fill() describes an early
+ * end (UEC MSG_ERROR). pkt_cnt changes accordingly. If nothing of @msg was ever sent and
+ * @last is false, the message is taken back and forgotten at once without done(), and the
+ * return value is true; otherwise done() follows and the return value is false.
+ */
+bool uet_pds_stop(struct uet_pds *pds, struct uet_pds_msg *msg, bool last);
+
+/*
+ * Take in @n packets and reports from the NIC. Calls upper ops. Acknowledgements are noted,
+ * one per PDC, and leave with uet_pds_progress (immediate ones too: nothing that arrives in
+ * one batch needs to be answered twice), or earlier when the batch is full.
+ */
+void uet_pds_rx(struct uet_pds *pds, const struct uet_nic_rx *pkts, int n, uint64_t now);
+
+/*
+ * Run timers that are due, send what windows allow, and - when @acks - the acknowledgements
+ * that are pending; then hand the batch to the NIC. The owner passes acks = false while it
+ * still finds packets to receive and the application may answer them with data.
+ */
+void uet_pds_progress(struct uet_pds *pds, uint64_t now, bool acks);
+
+/* Hand the tx batch to the NIC. Cheap when it is empty. */
+void uet_pds_flush(struct uet_pds *pds);
+
+/* Earliest time at which uet_pds_progress has timed work; `now` or less: at once. */
+uint64_t uet_pds_next(const struct uet_pds *pds);
+
+/* True when an ACK is pending or the batch holds packets that the NIC did not take yet. */
+bool uet_pds_pending(const struct uet_pds *pds);
+
+/* True when no message is queued or unacknowledged (an endpoint may close without loss). */
+bool uet_pds_idle(const struct uet_pds *pds);
+
+/*
+ * Say goodbye: one CLOSE_CMD on every idle PDC that this side opened, REQ_CLOSE on none. Not
+ * repeated and not waited for; the owner destroys the PDS afterwards.
+ */
+void uet_pds_close(struct uet_pds *pds, uint64_t now);
+
+/* Counters of this FEP; valid until destroy. */
+const struct uet_pds_stats *uet_pds_stats(const struct uet_pds *pds);
+
+/* Slot for the upper floor's per-PDC state; NULL at first. */
+void **uet_pdc_upper(struct uet_pdc *pdc);
+
+/* Peer of @pdc: the address its packets come from (port of the SYN packet). */
+const struct uet_addr *uet_pdc_peer(const struct uet_pdc *pdc);
+
+#endif /* UET_PDS_PDS_H */

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "pds/pdc.h"
+
+#include <errno.h>
+
+/* UDP header and the allowance for IP and Ethernet in congestion accounting (UEC 3.6.12). */
+#define NOMINAL_EXTRA	48u
+/*
+ * A receiving socket charges every packet, however small, for a buffer of about this size;
+ * a window that counted bytes alone would overrun it with small packets.
+ */
+#define CHARGE_MIN	768u
+
+/* ---- ring ---- */
+
+static uint32_t ring_class(uint32_t size)
+{
+	return (uint32_t)__builtin_ctz(size / UET_PDS_RING_MIN);
+}
+
+static struct uet_txd *ring_get(struct uet_pds *pds, uint32_t size)
+{
+	return uet_pool_get(&pds->rings[ring_class(size)]);
+}
+
+/* Use @ring of @size for @pdc in place of the present one, taking over what is open. */
+static void ring_replace(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd *ring,
+			 uint32_t size)
+{
+	uint32_t psn;
+
+	for (psn = pdc->tx_base; psn != pdc->tx_next; psn++)
+		ring[psn & (size - 1)] = *uet_txd_at(pdc, psn);
+	if (pdc->ring)
+		uet_tx_ring_destroy(pds, pdc);
+	pdc->ring = ring;
+	pdc->ring_mask = size - 1;
+}
+
+int uet_tx_ring_create(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	struct uet_txd *ring = ring_get(pds, UET_PDS_RING_MIN);
+
+	if (!ring)
+		return -ENOMEM;
+	ring_replace(pds, pdc, ring, UET_PDS_RING_MIN);
+	return 0;
+}
+
+void uet_tx_ring_destroy(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	if (!pdc->ring)
+		return;
+	uet_pool_put(&pds->rings[ring_class(pdc->ring_mask + 1)], pdc->ring);
+	pdc->ring = NULL;
+}
+
+void uet_tx_ring_shrink(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	struct uet_txd *ring;
+
+	if (!pdc->ring || pdc->ring_mask < UET_PDS_RING_MIN || pdc->tx_base != pdc->tx_next)
+		return;
+	ring = ring_get(pds, UET_PDS_RING_MIN);
+	if (ring)
+		ring_replace(pds, pdc, ring, UET_PDS_RING_MIN);
+}
+
+/* Make room for one more descriptor. False when there is no memory, or the ring is as
+ * large as the window. */
+static bool ring_room(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	uint32_t size = pdc->ring_mask + 1;
+	struct uet_txd *ring;
+
+	if (uet_likely(pdc->ring && pdc->tx_next - pdc->tx_base < size))
+		return true;
+	if (!pdc->ring)
+		return uet_tx_ring_create(pds, pdc) == 0;
+	if (size >= UET_PDS_WINDOW)
+		return false;
+	ring = ring_get(pds, 2 * size);
+	if (!ring)
+		return false;
+	ring_replace(pds, pdc, ring, 2 * size);
+	return true;
+}
+
+int uet_tx_renumber(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t start)
+{
+	uint32_t size = pdc->ring_mask + 1, shift = start - pdc->start_psn, psn;
+	struct uet_txd *ring = ring_get(pds, size);
+
+	if (!ring)
+		return -ENOMEM;
+	for (psn = pdc->tx_base; psn != pdc->tx_next; psn++)
+		ring[(psn + shift) & (size - 1)] = *uet_txd_at(pdc, psn);
+	uet_tx_ring_destroy(pds, pdc);
+	pdc->ring = ring;
+	pdc->start_psn = start;
+	pdc->tx_base += shift;
+	pdc->tx_next += shift;
+	pdc->tx_cack += shift;
+	pdc->tx_end += shift;
+	pdc->run_psn += shift;
+	pdc->retx_psn += shift;
+	pdc->clear_sent += shift;
+	pdc->rx_cack = pdc->rx_hi = pdc->rx_clear = start - 1;
+	pdc->rx_next = start;
+	return 0;
+}
+
+/* ---- packets ---- */
+
+static uint16_t charge(uint32_t len)
+{
+	uint32_t bytes = len + NOMINAL_EXTRA;
+
+	if (bytes < CHARGE_MIN)
+		return CHARGE_MIN;
+	return bytes > UINT16_MAX ? UINT16_MAX : (uint16_t)bytes;
+}
+
+/* Identifiers and SYN of a packet with PSN @h->psn (5.2 of the wire notes). */
+static void stamp(const struct uet_pdc *pdc, struct uet_pds_hdr *h)
+{
+	h->spdcid = pdc->id;
+	if (uet_likely(pdc->peer_id)) {
+		h->dpdcid = pdc->peer_id;
+		return;
+	}
+	assert(pdc->initiator && h->psn - pdc->start_psn < UET_PDS_SYN_OFFSETS);
+	h->flags |= UET_PDS_F_SYN;
+	h->psn_offset = (uint16_t)(h->psn - pdc->start_psn);
+}
+
+/* Ask the upper floor for packet @index of @msg in the next entry of the batch. */
+static struct uet_nic_tx *describe(struct uet_pds *pds, struct uet_pdc *pdc,
+				   struct uet_pds_msg *msg, uint32_t index,
+				   struct uet_pds_fill *fill)
+{
+	struct uet_nic_tx *t = uet_batch_slot(pds);
+	uint32_t i;
+
+	fill->ses = (uint8_t *)t->iov[0].iov_base + UET_PDS_REQ_LEN;
+	fill->ses_len = 0;
+	fill->next_hdr = UET_HDR_NONE;
+	fill->iov_cnt = 0;
+	fill->eom = false;
+	fill->payload_len = 0;
+	pds->ops->fill(pds->upper, msg, index, fill);
+	assert(fill->iov_cnt <= UET_PDS_IOV && fill->ses_len <= UET_PDS_SES_MAX);
+
+	t->dst = pdc->dst;
+	t->tc = UET_NIC_DATA;
+	t->iov[0].iov_len = UET_PDS_REQ_LEN + fill->ses_len;
+	for (i = 0; i < fill->iov_cnt; i++)
+		t->iov[1 + i] = fill->iov[i];
+	t->iov_cnt = 1 + fill->iov_cnt;
+	t->len = UET_PDS_REQ_LEN + fill->ses_len + fill->payload_len;
+	return t;
+}
+
+/* Write the PDS header of the described packet and add it to the batch. */
+static void dispatch(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_nic_tx *t,
+		     uint32_t psn, uint8_t next_hdr, uint8_t flags)
+{
+	struct uet_txd *d = uet_txd_at(pdc, psn);
+	struct uet_pds_hdr h = {
+		.type = pdc->mode == UET_MODE_ROD ? UET_PDS_ROD_REQ : UET_PDS_RUD_REQ,
+		.next_hdr = next_hdr,
+		.flags = flags,
+		.psn = psn,
+		.offset = (int16_t)(uet_tx_clear(pdc) - psn),
+	};
+
+	stamp(pdc, &h);
+	uet_pds_pack(&h, t->iov[0].iov_base);
+	pdc->clear_sent = uet_tx_clear(pdc);
+	pdc->clear_due = false;
+	if (flags & UET_PDS_F_AR)
+		pdc->ar_bytes = 0;
+	else
+		pdc->ar_bytes += t->len;
+	d->batch = pds->batch.seq;
+	uet_batch_add(pds, d->msg);
+	pds->stats.tx_data++;
+}
+
+/* The packet of @d leaves now. */
+static void take_off(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd *d)
+{
+	d->state = UET_TXD_FLIGHT;
+	d->when = pds->now;
+	d->order = ++pdc->tx_order;
+	pdc->flight_cnt++;
+	pdc->flight_bytes += d->bytes;
+	uet_cms_on_send(pdc->ccc, d->bytes);
+}
+
+/* Send the control packet of @psn, which has a descriptor. */
+static bool dispatch_ctl(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint8_t flags)
+{
+	struct uet_txd *d = uet_txd_at(pdc, psn);
+	struct uet_pds_hdr h = {
+		.type = UET_PDS_CP,
+		.ctl_type = d->ctl,
+		.flags = flags | UET_PDS_F_AR,
+		.psn = psn,
+	};
+
+	stamp(pdc, &h);
+	if (!uet_batch_control(pds, &pdc->dst, &h, NULL, 0))
+		return false;
+	pds->stats.tx_cp++;
+	return true;
+}
+
+bool uet_tx_ctl(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t ctl)
+{
+	struct uet_txd *d;
+
+	if (!ring_room(pds, pdc) || !uet_batch_room(pds))
+		return false;
+	d = uet_txd_at(pdc, pdc->tx_next);
+	*d = (struct uet_txd){ .ctl = ctl & 0xf };
+	if (!dispatch_ctl(pds, pdc, pdc->tx_next, 0))
+		return false;
+	if (pdc->tx_base == pdc->tx_next) {
+		pdc->run_psn = pdc->tx_next;
+		pdc->busy_since = pds->now;
+	}
+	pdc->tx_next++;
+	pdc->tx_end++;
+	take_off(pds, pdc, d);
+	uet_pdc_arm(pds, pdc, pds->now + uet_cms_rto(pdc->ccc, 0));
+	return true;
+}
+
+/* ---- pump ---- */
+
+/* The packet with @bytes is the last one that the window allows for now. */
+static bool is_last_allowed(const struct uet_pdc *pdc, uint32_t bytes)
+{
+	return pdc->tx_next + 1 - pdc->tx_cack > pdc->tx_mpr ||
+	       pdc->ccc->inflight + 2 * bytes > pdc->ccc->window;
+}
+
+/* True when the rules for refused packets allow repeating @d now. */
+static bool may_repeat(const struct uet_pdc *pdc)
+{
+	/* While the target refuses all that comes, one packet at a time asks for the end. */
+	if (pdc->nacked_cnt && (pdc->mode == UET_MODE_ROD || !pdc->peer_id))
+		return pdc->delay_cnt == 0 && pdc->flight_cnt == 0;
+	return true;
+}
+
+/* Repeat the lowest packet that waits for it. False when nothing can go now. */
+static bool send_repeat(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	struct uet_pds_fill fill;
+	struct uet_nic_tx *t;
+	struct uet_txd *d;
+
+	if (!may_repeat(pdc))
+		return false;
+	if (uet_psn_diff(pdc->retx_psn, pdc->tx_base) < 0)
+		pdc->retx_psn = pdc->tx_base;
+	while (uet_txd_at(pdc, pdc->retx_psn)->state != UET_TXD_RETX)
+		pdc->retx_psn++;
+	d = uet_txd_at(pdc, pdc->retx_psn);
+	if (pdc->retx_psn - pdc->tx_cack > pdc->tx_mpr)
+		return false;
+
+	if (d->msg) {
+		if (!uet_cms_can_send(pdc->ccc, d->bytes))
+			return false;
+		t = describe(pds, pdc, d->msg, d->index, &fill);
+		dispatch(pds, pdc, t, pdc->retx_psn, fill.next_hdr,
+			 UET_PDS_F_RETX | UET_PDS_F_AR);
+	} else if (!dispatch_ctl(pds, pdc, pdc->retx_psn, UET_PDS_F_RETX)) {
+		return false;
+	}
+	if (!pdc->peer_id)
+		pdc->syn_retx = pds->now;
+	if (d->retries < UINT8_MAX)
+		d->retries++;
+	pdc->retx_cnt--;
+	take_off(pds, pdc, d);
+	return true;
+}
+
+/* True when a packet may be sent for the first time, as far as its PDC is concerned. */
+static bool may_send_new(const struct uet_pdc *pdc)
+{
+	if (uet_list_empty(&pdc->queue) || pdc->blocked)
+		return false;
+	if (pdc->mode == UET_MODE_ROD || !pdc->peer_id ? pdc->nacked_cnt : pdc->hold_cnt)
+		return false;
+	return pdc->retx_cnt == 0 && !uet_tx_window_shut(pdc);
+}
+
+/* Send the next packet of the first message. False when the window does not allow it. */
+static bool send_new(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	struct uet_pds_msg *msg = uet_list_entry(uet_list_first(&pdc->queue),
+						 struct uet_pds_msg, link);
+	struct uet_pds_fill fill;
+	struct uet_nic_tx *t;
+	struct uet_txd *d;
+	uint16_t bytes;
+	uint8_t flags = 0;
+
+	t = describe(pds, pdc, msg, msg->next, &fill);
+	bytes = charge(t->len);
+	if (!uet_cms_can_send(pdc->ccc, bytes) || !ring_room(pds, pdc))
+		return false;
+	if (fill.eom || pdc->ar_bytes + t->len >= UET_PDS_AR_BYTES || is_last_allowed(pdc, bytes))
+		flags = UET_PDS_F_AR;
+
+	d = uet_txd_at(pdc, pdc->tx_next);
+	*d = (struct uet_txd){ .msg = msg, .index = msg->next, .bytes = bytes };
+	if (pdc->tx_base == pdc->tx_next)
+		pdc->run_psn = pdc->tx_next;
+	dispatch(pds, pdc, t, pdc->tx_next, fill.next_hdr, flags);
+	pdc->tx_next++;
+	take_off(pds, pdc, d);
+	if (++msg->next == msg->pkt_cnt) {
+		uet_list_del(&msg->link);
+		uet_list_add_tail(&pdc->sent, &msg->link);
+		pdc->hold_cnt = 0;
+	}
+	return true;
+}
+
+void uet_tx_pump(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	bool sent = false;
+
+	while (pdc->retx_cnt || may_send_new(pdc)) {
+		if (!uet_batch_room(pds)) {
+			uet_pdc_ready(pds, pdc);
+			break;
+		}
+		if (pdc->retx_cnt ? !send_repeat(pds, pdc) : !send_new(pds, pdc))
+			break;
+		sent = true;
+	}
+	if (sent)
+		uet_pdc_arm(pds, pdc, pds->now + uet_cms_rto(pdc->ccc, 0));
+	if (uet_unlikely(uet_tx_window_shut(pdc)) && !uet_list_empty(&pdc->queue) &&
+	    uet_psn_diff(uet_tx_clear(pdc), pdc->tx_cack) > 0 &&
+	    pdc->clear_sent != uet_tx_clear(pdc)) {
+		/* Only answers that we have not cleared keep the window shut. */
+		pdc->clear_due = true;
+		pdc->probe_due = true;
+		uet_pdc_pend(pds, pdc);
+	}
+}
+
+void uet_tx_pump_ready(struct uet_pds *pds)
+{
+	while (!uet_list_empty(&pds->ready) && uet_batch_room(pds)) {
+		struct uet_pdc *pdc = uet_list_entry(uet_list_first(&pds->ready),
+						     struct uet_pdc, ready);
+
+		uet_list_del(&pdc->ready);
+		pdc->on_ready = false;
+		uet_tx_pump(pds, pdc);
+	}
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Inbound messages and the flows (one per PDC) on which they hang while packets are missing.
+ */
+#include <string.h>
+
+#include "ses/msg.h"
+
+struct uet_ses_in *uet_ses_in_new(struct uet_ses *ses, const struct uet_ses_req *req,
+				  const struct uet_addr *src)
+{
+	struct uet_ses_in *in = uet_pool_get(&ses->in_pool);
+
+	if (!in)
+		return NULL;
+	memset(in, 0, sizeof(*in));
+	uet_list_init(&in->unex.link);
+	uet_list_init(&in->open);
+	in->unex.lo = UINT32_MAX;
+	in->source.host = *src;
+	in->source.host.port = 0;
+	in->source.initiator = req->initiator;
+	in->tag = req->match_bits;
+	in->request_length = req->request_length;
+	in->expected = req->request_length;
+	in->message_id = req->message_id;
+	in->state = UET_IN_UNEX;
+	return in;
+}
+
+static void leave_spare(struct uet_ses *ses, struct uet_ses_in *in)
+{
+	if (in->unex.counted || uet_list_empty(&in->unex.link))
+		return;
+	uet_list_del(&in->unex.link);
+	ses->spare_count--;
+}
+
+void uet_ses_in_put(struct uet_ses *ses, struct uet_ses_in *in)
+{
+	if (in->flow || in->unex.counted)
+		return;
+	leave_spare(ses, in);
+	uet_pool_put(&ses->in_pool, in);
+}
+
+static struct uet_ses_flow *flow_of(struct uet_pdc *pdc)
+{
+	return *uet_pdc_upper(pdc);
+}
+
+struct uet_ses_in *uet_ses_in_find(struct uet_pdc *pdc, uint16_t message_id)
+{
+	struct uet_ses_flow *flow = flow_of(pdc);
+	struct uet_list *pos;
+
+	if (!flow)
+		return NULL;
+	if (flow->last && flow->last->message_id == message_id)
+		return flow->last;
+	uet_list_for_each(pos, &flow->open) {
+		struct uet_ses_in *in = uet_list_entry(pos, struct uet_ses_in, open);
+
+		if (in->message_id == message_id) {
+			flow->last = in;
+			return in;
+		}
+	}
+	return NULL;
+}
+
+static struct uet_ses_flow *flow_get(struct uet_ses *ses, struct uet_pdc *pdc)
+{
+	struct uet_ses_flow *flow = flow_of(pdc);
+
+	if (flow)
+		return flow;
+	flow = uet_pool_get(&ses->flow_pool);
+	if (!flow)
+		return NULL;
+	uet_list_init(&flow->open);
+	flow->last = NULL;
+	*uet_pdc_upper(pdc) = flow;
+	return flow;
+}
+
+bool uet_ses_in_open(struct uet_ses *ses, struct uet_ses_in *in, struct uet_pdc *pdc)
+{
+	struct uet_ses_flow *flow = flow_get(ses, pdc);
+
+	if (!flow)
+		return false;
+	in->flow = flow;
+	flow->last = in;
+	uet_list_add_tail(&flow->open, &in->open);
+	return true;
+}
+
+void uet_ses_in_close(struct uet_ses_in *in)
+{
+	if (!in->flow)
+		return;
+	if (in->flow->last == in)
+		in->flow->last = NULL;
+	in->flow = NULL;
+	uet_list_del(&in->open);
+}
+
+struct uet_ses_in *uet_ses_in_other(struct uet_pdc *pdc, const struct uet_ses_in *except)
+{
+	struct uet_ses_flow *flow = flow_of(pdc);
+	struct uet_list *pos;
+
+	if (!flow)
+		return NULL;
+	uet_list_for_each(pos, &flow->open) {
+		struct uet_ses_in *in = uet_list_entry(pos, struct uet_ses_in, open);
+
+		if (in != except)
+			return in;
+	}
+	return NULL;
+}
+
+static void evict_spare(struct uet_ses *ses)
+{
+	struct uet_ses_unex *oldest;
+
+	oldest = uet_list_entry(uet_list_first(&ses->spare), struct uet_ses_unex, link);
+	uet_ses_in_close(uet_ses_unex_in(oldest));
+	uet_ses_in_put(ses, uet_ses_unex_in(oldest));
+}
+
+void uet_ses_in_swallow(struct uet_ses *ses, struct uet_ses_in *in, uint8_t state, uint8_t rc)
+{
+	in->state = state;
+	in->rc = rc;
+	if (!in->flow || in->unex.counted) {
+		uet_ses_in_put(ses, in);
+		return;
+	}
+	if (!uet_list_empty(&in->unex.link))
+		return;
+	uet_list_add_tail(&ses->spare, &in->unex.link);
+	if (++ses->spare_count > UET_SES_SPARE_IN)
+		evict_spare(ses);
+}
+
+void uet_ses_in_fail(struct uet_ses *ses, struct uet_ses_in *in, uint8_t rc)
+{
+	struct uet_ses_in copy = *in;
+
+	if (in->state == UET_IN_FAILED)
+		return;
+	if (in->state == UET_IN_UNEX)
+		uet_ses_unex_remove(ses, in);
+	in->rx = NULL;
+	uet_ses_in_swallow(ses, in, UET_IN_FAILED, rc);
+	/* Last, because the callback may change every list. */
+	if (copy.state == UET_IN_MATCHED)
+		uet_ses_rx_fail(ses, copy.rx, &copy, rc);
+}
+
+void uet_ses_in_abandon(struct uet_ses *ses, struct uet_ses_in *in)
+{
+	uet_ses_in_close(in);
+	if (in->state == UET_IN_FAILED)
+		uet_ses_in_put(ses, in);
+	else
+		uet_ses_in_fail(ses, in, UET_RC_NULL);
+}
+
+void uet_ses_in_result(const struct uet_ses_in *in, struct uet_ses_rx_result *res)
+{
+	memset(res, 0, sizeof(*res));
+	res->queue = in->queue;
+	res->has_data = in->has_data;
+	res->len = in->request_length;
+	res->msg_len = in->request_length;
+	res->tag = in->tag;
+	res->data = in->data;
+	res->source = in->source;
+}
+
+void uet_ses_pdc_gone(void *upper, struct uet_pdc *pdc, int err)
+{
+	struct uet_ses *ses = upper;
+	struct uet_ses_flow *flow = flow_of(pdc);
+
+	(void)err;	/* whatever the reason, what is incomplete stays so */
+	if (!flow)
+		return;
+	while (!uet_list_empty(&flow->open))
+		uet_ses_in_abandon(ses, uet_list_entry(uet_list_first(&flow->open),
+						       struct uet_ses_in, open));
+	*uet_pdc_upper(pdc) = NULL;
+	uet_pool_put(&ses->flow_pool, flow);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Matching (UEC 3.4.1.3.8): posted receives in the order of posting against messages in the
+ * order of arrival, one pair of lists for untagged and one for tagged messages.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "ses/msg.h"
+
+static bool takes(const struct uet_ses_rx *rx, const struct uet_ses_in *in)
+{
+	if (rx->queue == UET_SES_TAGGED && ((in->tag ^ rx->tag) & ~rx->ignore))
+		return false;
+	if (!rx->directed)
+		return true;
+	return rx->source.initiator == in->source.initiator &&
+	       uet_addr_same_host(&rx->source.host, &in->source.host);
+}
+
+struct uet_ses_rx *uet_ses_match_posted(struct uet_ses *ses, const struct uet_ses_in *in)
+{
+	struct uet_list *pos;
+
+	uet_list_for_each(pos, &ses->posted[in->queue]) {
+		struct uet_ses_rx *rx = uet_list_entry(pos, struct uet_ses_rx, link);
+
+		if (takes(rx, in)) {
+			uet_list_del(&rx->link);
+			return rx;
+		}
+	}
+	return NULL;
+}
+
+struct uet_ses_in *uet_ses_match_unex(struct uet_ses *ses, const struct uet_ses_rx *rx)
+{
+	struct uet_list *pos;
+
+	uet_list_for_each(pos, &ses->unex[rx->queue]) {
+		struct uet_ses_unex *unex = uet_list_entry(pos, struct uet_ses_unex, link);
+
+		if (takes(rx, uet_ses_unex_in(unex)))
+			return uet_ses_unex_in(unex);
+	}
+	return NULL;
+}
+
+void uet_ses_rx_fail(struct uet_ses *ses, struct uet_ses_rx *rx, const struct uet_ses_in *in,
+		     uint8_t rc)
+{
+	struct uet_ses_rx_result res;
+
+	uet_ses_in_result(in, &res);
+	res.err = -EIO;
+	res.rc = rc;
+	res.len = 0;
+	ses->ops->rx_done(ses->upper, rx, &res);
+}
+
+void uet_ses_deliver(struct uet_ses *ses, struct uet_ses_in *in)
+{
+	struct uet_ses_rx *rx = in->rx;
+	struct uet_ses_rx_result res;
+
+	uet_ses_in_result(in, &res);
+	if (res.msg_len > rx->len) {
+		res.err = -EMSGSIZE;
+		res.len = rx->len;
+		ses->stats.truncated++;
+	}
+	ses->stats.rx_msgs++;
+	ses->stats.rx_bytes += res.len;
+	uet_ses_in_put(ses, in);
+	ses->ops->rx_done(ses->upper, rx, &res);
+}
+
+void uet_ses_attach(struct uet_ses *ses, struct uet_ses_in *in, struct uet_ses_rx *rx)
+{
+	struct uet_ses_unex *unex = &in->unex;
+	size_t hi = uet_min_u64(unex->hi, rx->len);
+
+	memset(&rx->cur, 0, sizeof(rx->cur));
+	if (unex->buf && unex->lo < hi)
+		uet_ses_iov_write(rx->iov, rx->iov_cnt, &rx->cur, unex->lo,
+				  unex->buf + unex->lo, hi - unex->lo);
+	uet_ses_unex_remove(ses, in);
+	in->rx = rx;
+	in->state = UET_IN_MATCHED;
+	if (!in->flow)
+		uet_ses_deliver(ses, in);
+}
+
+void uet_ses_recv(struct uet_ses *ses, struct uet_ses_rx *rx, uint64_t now)
+{
+	struct uet_ses_in *in = uet_ses_match_unex(ses, rx);
+
+	(void)now;
+	if (in) {
+		uet_ses_attach(ses, in, rx);
+		return;
+	}
+	memset(&rx->cur, 0, sizeof(rx->cur));
+	rx->seq = ses->rx_seq++;
+	uet_list_add_tail(&ses->posted[rx->queue], &rx->link);
+}
+
+static struct uet_ses_rx *find_context(struct uet_list *head, const void *context)
+{
+	struct uet_list *pos;
+
+	uet_list_for_each(pos, head) {
+		struct uet_ses_rx *rx = uet_list_entry(pos, struct uet_ses_rx, link);
+
+		if (rx->context == context)
+			return rx;
+	}
+	return NULL;
+}
+
+bool uet_ses_cancel(struct uet_ses *ses, void *context)
+{
+	struct uet_ses_rx_result res = { .err = -ECANCELED };
+	struct uet_ses_rx *oldest = NULL;
+	int q;
+
+	for (q = 0; q < UET_SES_QUEUES; q++) {
+		struct uet_ses_rx *rx = find_context(&ses->posted[q], context);
+
+		if (rx && (!oldest || rx->seq < oldest->seq))
+			oldest = rx;
+	}
+	if (!oldest)
+		return false;
+	uet_list_del(&oldest->link);
+	res.queue = oldest->queue;
+	res.tag = oldest->tag;
+	ses->ops->rx_done(ses->upper, oldest, &res);
+	return true;
+}

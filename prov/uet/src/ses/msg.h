@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Private to ses/: the object behind struct uet_ses, inbound messages, and what the files of
+ * this folder offer each other.
+ *
+ * The life of an inbound message (struct uet_ses_in):
+ *
+ *   first packet --- posted receive found -------------> MATCHED -- all bytes --> rx_done
+ *        |                                                 ^  |
+ *        `-- none: UNEX (stored, or only announced) -- recv'  `-- error --> FAILED
+ *                 |  |                                                        ^
+ *                 |  `------------- error ------------------------------------'
+ *                 `-- discarded while incomplete --> SINK
+ *
+ * It hangs on its PDC's flow as long as packets are missing, and on a list of unexpected
+ * messages as long as no receive took it; it is freed when it is on neither.
+ */
+#ifndef UET_SES_MSG_H
+#define UET_SES_MSG_H
+
+#include "base/list.h"
+#include "base/pool.h"
+#include "ses/ses.h"
+
+/* Unexpected payloads up to this size come from a pool, longer ones from malloc. */
+#define UET_SES_SMALL_BUF 1024
+
+/*
+ * Inbound messages in state FAILED or SINK that may exist besides useful ones. Beyond that
+ * the oldest is forgotten: bad peers cannot exhaust the others' message state.
+ */
+#define UET_SES_SPARE_IN 1024
+
+#define UET_SES_QUEUES 2
+
+enum uet_ses_in_state {
+	UET_IN_UNEX,	/* no receive yet */
+	UET_IN_MATCHED,	/* bytes go to rx */
+	UET_IN_SINK,	/* discarded: the rest is swallowed, answered with success */
+	UET_IN_FAILED,	/* the rest is swallowed, answered with rc (NULL: with success) */
+};
+
+/* What an unexpected message needs; uet_ses_peek hands it out as the claim. */
+struct uet_ses_unex {
+	struct uet_list link;	/* ses->unex[queue] by arrival, ses->claimed, or ses->spare */
+	uint8_t *buf;		/* payload of request_length bytes; NULL: announced or empty */
+	uint32_t lo, hi;	/* the stored bytes lie in [lo, hi) */
+	bool counted;		/* on unex[] or claimed, counted against max_unexpected */
+	bool claimed;
+};
+
+struct uet_ses_flow;
+
+struct uet_ses_in {
+	struct uet_ses_unex unex;
+	struct uet_list open;		/* flow->open */
+	struct uet_ses_flow *flow;	/* NULL: no packet is missing, or the PDC is gone */
+	struct uet_ses_rx *rx;		/* MATCHED */
+	struct uet_ses_source source;
+	uint64_t tag;
+	uint64_t data;
+	uint32_t request_length;
+	uint32_t expected;		/* bytes that will come: less after an early end */
+	uint32_t received;
+	uint16_t message_id;
+	uint8_t state;			/* enum uet_ses_in_state */
+	uint8_t queue;
+	uint8_t rc;			/* FAILED */
+	bool has_data;
+	bool som_known;			/* the header of the first packet was seen */
+	bool som_taken;			/* and the packet was accepted */
+};
+
+/* Open inbound messages of one PDC. */
+struct uet_ses_flow {
+	struct uet_list open;
+	struct uet_ses_in *last;	/* most recent hit, or NULL */
+};
+
+/* A destination on ROD whose messages wait for a refused one; see retry.c. */
+struct uet_ses_hold {
+	struct uet_list link;		/* ses->holds */
+	struct uet_list waiting;	/* sends, by seq */
+	struct uet_ses_dest dest;
+	uint64_t retry_at;		/* 0: pause not begun */
+	uint32_t inflight;		/* members posted to PDS: refused ones, and the scout */
+	uint8_t ri_generation;
+	bool flowing;			/* the scout got through */
+};
+
+struct uet_ses {
+	struct uet_ses_cfg cfg;
+	const struct uet_ses_upper_ops *ops;
+	void *upper;
+	struct uet_pds *pds;
+	struct uet_ses_stats stats;
+	/* Sending. */
+	struct uet_pool tx_pool;
+	struct uet_pool copy_pool;	/* inject buffers */
+	struct uet_pool hold_pool;
+	struct uet_list active;		/* posted to PDS */
+	struct uet_list paused;		/* refused on RUD: to be repeated */
+	struct uet_list finished;	/* tx_done is due */
+	struct uet_list holds;		/* destinations that wait on ROD */
+	uint64_t tx_seq;
+	uint64_t next;			/* earliest timed work of the lists above */
+	uint32_t tx_open;		/* started, tx_done not yet called */
+	uint32_t ids_used;
+	uint16_t id_last;
+	bool in_post;			/* inside uet_pds_post: put results off */
+	uint64_t ids[65536 / 64];	/* message ids in use */
+	/* Receiving. */
+	struct uet_pool rx_pool;
+	struct uet_pool in_pool;
+	struct uet_pool flow_pool;
+	struct uet_pool small_pool;
+	struct uet_list posted[UET_SES_QUEUES];
+	struct uet_list unex[UET_SES_QUEUES];
+	struct uet_list claimed;
+	struct uet_list spare;		/* FAILED and SINK, oldest first */
+	uint32_t spare_count;
+	uint64_t rx_seq;
+	uint32_t unex_count;		/* claimed ones included */
+	size_t unex_bytes;
+};
+
+/* iov.c */
+
+/*
+ * Describe bytes [@off, @off + @n) of the concatenation of @iov (@cnt fragments, which hold
+ * them) in @out, which has room for @cnt fragments. @cur is the place of the last call and is
+ * moved. Returns the number of fragments written.
+ */
+uint8_t uet_ses_iov_slice(const struct iovec *iov, uint8_t cnt, struct uet_ses_cursor *cur,
+			  size_t off, size_t n, struct iovec *out);
+
+/* Copy @n bytes from @src to offset @off of the concatenation of @iov, as above. */
+void uet_ses_iov_write(const struct iovec *iov, uint8_t cnt, struct uet_ses_cursor *cur,
+		       size_t off, const void *src, size_t n);
+
+/* tx.c: the PDS upper ops of the sending side (pds/pds.h), and the posting of messages. */
+
+void uet_ses_fill(void *upper, struct uet_pds_msg *msg, uint32_t index, struct uet_pds_fill *out);
+bool uet_ses_response(void *upper, struct uet_pds_msg *msg, uint32_t index, uint8_t next_hdr,
+		      const uint8_t *hdr, size_t len);
+void uet_ses_done(void *upper, struct uet_pds_msg *msg, int err, uint8_t nack);
+
+/*
+ * Give @tx a message id and hand it to PDS, the first time or again. Returns 0, or -EAGAIN
+ * without effect.
+ */
+int uet_ses_tx_post(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now);
+
+/* Take @tx, which PDS has forgotten, off the active list and free its message id. */
+void uet_ses_tx_unpost(struct uet_ses *ses, struct uet_ses_tx *tx);
+
+/* PDS has forgotten @tx with result @err and NACK code @nack: repeat it, or call tx_done. */
+void uet_ses_tx_end(struct uet_ses *ses, struct uet_ses_tx *tx, int err, uint8_t nack);
+
+/* retry.c: messages that the target wants repeated, UEC 3.4.6.3.2 and 10.4 of the notes. */
+
+/* If messages for the destination of @tx (ROD) are held, queue @tx there and return true. */
+bool uet_ses_retry_enqueue(struct uet_ses *ses, struct uet_ses_tx *tx);
+
+/*
+ * @tx, still posted, was refused with a code that asks for repetition. On ROD later messages
+ * to the same destination of which nothing was sent are taken back and held.
+ */
+void uet_ses_retry_refused(struct uet_ses *ses, struct uet_ses_tx *tx);
+
+/* @tx, refused before, is now unposted: put it aside. Returns false without memory. */
+bool uet_ses_retry_later(struct uet_ses *ses, struct uet_ses_tx *tx);
+
+/* @tx has ended for good, with success if @ok: let messages go that waited for it. */
+void uet_ses_retry_ended(struct uet_ses *ses, struct uet_ses_tx *tx, bool ok);
+
+/* rx.c: the PDS upper ops of the receiving side. */
+
+void uet_ses_rx_packet(void *upper, const struct uet_pds_rx *rx, struct uet_pds_answer *answer);
+void uet_ses_pdc_gone(void *upper, struct uet_pdc *pdc, int err);
+
+/* in.c: inbound messages and flows. */
+
+/*
+ * New inbound message for the request @req from @src, in state UNEX, on no list. NULL when
+ * their limit is reached.
+ */
+struct uet_ses_in *uet_ses_in_new(struct uet_ses *ses, const struct uet_ses_req *req,
+				  const struct uet_addr *src);
+
+/* Free @in if neither its flow nor a list of unexpected messages holds it. */
+void uet_ses_in_put(struct uet_ses *ses, struct uet_ses_in *in);
+
+/* Open message @message_id of @pdc, or NULL. */
+struct uet_ses_in *uet_ses_in_find(struct uet_pdc *pdc, uint16_t message_id);
+
+/* Put @in, of which packets are missing, on the flow of @pdc. Returns false without memory. */
+bool uet_ses_in_open(struct uet_ses *ses, struct uet_ses_in *in, struct uet_pdc *pdc);
+
+/* No packet of @in is missing any more: take it off its flow, if it is on one. */
+void uet_ses_in_close(struct uet_ses_in *in);
+
+/* Any open message of @pdc other than @except, or NULL. */
+struct uet_ses_in *uet_ses_in_other(struct uet_pdc *pdc, const struct uet_ses_in *except);
+
+/*
+ * Keep @in only to swallow what still comes: in @state (SINK or FAILED) with code @rc. The
+ * caller has taken it off the unexpected list. May free @in, or another such message.
+ */
+void uet_ses_in_swallow(struct uet_ses *ses, struct uet_ses_in *in, uint8_t state, uint8_t rc);
+
+/*
+ * End @in with return code @rc (NULL: its source gave it up, or vanished). A matched receive
+ * fails with -EIO, stored payload is freed, the rest will be swallowed. May free @in.
+ */
+void uet_ses_in_fail(struct uet_ses *ses, struct uet_ses_in *in, uint8_t rc);
+
+/* As uet_ses_in_fail, when no further packet is expected. @in is gone but for a claim. */
+void uet_ses_in_abandon(struct uet_ses *ses, struct uet_ses_in *in);
+
+/* What the receiver of @in is told, as a success. */
+void uet_ses_in_result(const struct uet_ses_in *in, struct uet_ses_rx_result *res);
+
+/* match.c */
+
+/* First posted receive that takes the message @in; taken off its queue. NULL: none. */
+struct uet_ses_rx *uet_ses_match_posted(struct uet_ses *ses, const struct uet_ses_in *in);
+
+/* First unexpected message that @rx takes, left where it is; NULL: none. */
+struct uet_ses_in *uet_ses_match_unex(struct uet_ses *ses, const struct uet_ses_rx *rx);
+
+/*
+ * Tie the unexpected message @in to @rx: what arrived is copied, the rest will go there. If
+ * nothing is missing, rx_done runs and @in is freed.
+ */
+void uet_ses_attach(struct uet_ses *ses, struct uet_ses_in *in, struct uet_ses_rx *rx);
+
+/* All of @in (on no flow) is in the memory of its receive: report it and free @in. */
+void uet_ses_deliver(struct uet_ses *ses, struct uet_ses_in *in);
+
+/* Report @rx as failed with -EIO and @rc; @in tells which message. */
+void uet_ses_rx_fail(struct uet_ses *ses, struct uet_ses_rx *rx, const struct uet_ses_in *in,
+		     uint8_t rc);
+
+/* unex.c */
+
+/* May @in become an unexpected message? False when max_unexpected is reached. */
+bool uet_ses_unex_admit(const struct uet_ses *ses);
+
+/* Queue @in as the latest unexpected message. */
+void uet_ses_unex_add(struct uet_ses *ses, struct uet_ses_in *in);
+
+/* True when @in has its payload memory, or got it now; false when it stays announced. */
+bool uet_ses_unex_store(struct uet_ses *ses, struct uet_ses_in *in);
+
+/* Free the payload of @in and take it off its list; a claimed one stays on that list. */
+void uet_ses_unex_remove(struct uet_ses *ses, struct uet_ses_in *in);
+
+/* resp.c */
+
+/* Write the SES response to @req into @answer; @gtd: guaranteed delivery. */
+void uet_ses_answer(struct uet_pds_answer *answer, const struct uet_ses_req *req, uint8_t opcode,
+		    uint8_t list, uint8_t rc, uint32_t modified, bool gtd);
+
+/* True if a message refused with @rc shall be repeated as a whole (Table 3-19, "R"). */
+bool uet_ses_rc_repeat(uint8_t rc);
+
+/*
+ * Negative errno for the error @rc that a target answered (Table 3-19). Codes for which only
+ * libfabric has a number: TOO_LONG gives -EMSGSIZE (FI_ETRUNC), reserved codes and
+ * floating-point exceptions -EPROTO (FI_EOTHER). Codes of uet_ses_rc_repeat never get here
+ * but for want of memory; they give -ENOBUFS (FI_ENORX).
+ */
+int uet_ses_rc_errno(uint8_t rc);
+
+static inline struct uet_ses_in *uet_ses_unex_in(struct uet_ses_unex *unex)
+{
+	return uet_container_of(unex, struct uet_ses_in, unex);
+}
+
+#endif /* UET_SES_MSG_H */

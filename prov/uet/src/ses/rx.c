@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Inbound request packets: checks in the order of UEC 3.4.6, then placing, counting and
+ * answering. A message-wide fault (wrong JobID, PID ...) needs no state, because each packet
+ * of the message shows it; a fault of one packet leaves a FAILED message behind, so that the
+ * others are not taken for a new one.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "ses/msg.h"
+#include "wire/names.h"
+
+/* A request packet being looked at. */
+struct pkt {
+	const struct uet_pds_rx *rx;
+	struct uet_ses_req req;
+	const uint8_t *payload;
+	size_t avail;		/* bytes at payload */
+	uint32_t off;		/* where the payload belongs in the message */
+	uint32_t len;		/* payload bytes by the header */
+	uint8_t queue;
+	bool deferrable;
+	bool ends_early;	/* EOM before the end of the message */
+};
+
+static void refuse(struct uet_ses *ses, const struct pkt *p, uint8_t rc,
+		   struct uet_pds_answer *answer)
+{
+	ses->stats.rc_sent[rc & 63]++;
+	uet_debug("%s of message %u refused: %s", uet_ses_op_name(p->req.opcode),
+		  p->req.message_id, uet_rc_name(rc));
+	uet_ses_answer(answer, &p->req, UET_RESP_RESPONSE, UET_LIST_EXPECTED, rc, 0, true);
+}
+
+static void refuse_now(struct uet_ses *ses, uint8_t nack, struct uet_pds_answer *answer)
+{
+	ses->stats.unexpected_refused++;
+	answer->nack = nack;
+}
+
+static void answer_default(const struct pkt *p, uint32_t modified, struct uet_pds_answer *answer)
+{
+	uet_ses_answer(answer, &p->req, UET_RESP_DEFAULT, UET_LIST_EXPECTED, UET_RC_OK, modified,
+		       false);
+}
+
+static void answer_open(const struct pkt *p, struct uet_pds_answer *answer)
+{
+	uet_ses_answer(answer, &p->req, UET_RESP_NO_RESPONSE, UET_LIST_EXPECTED, UET_RC_NULL, 0,
+		       false);
+}
+
+/* Which requests are served here, in which format; sets the queue. */
+static uint8_t check_op(struct pkt *p)
+{
+	bool std = p->req.format == UET_HDR_REQUEST_STD;
+
+	if (p->req.version != 0)
+		return UET_RC_UNSUPPORTED_OP;
+	switch (p->req.opcode) {
+	case UET_OP_NO_OP:
+		return UET_RC_OK;
+	case UET_OP_SEND:
+	case UET_OP_TAGGED_SEND:
+		p->queue = p->req.opcode == UET_OP_SEND ? UET_SES_UNTAGGED : UET_SES_TAGGED;
+		return p->req.format == UET_HDR_REQUEST_SMALL ? UET_RC_UNSUPPORTED_OP : UET_RC_OK;
+	case UET_OP_DEFERRABLE_SEND:
+	case UET_OP_DEFERRABLE_TSEND:
+		p->queue = p->req.opcode == UET_OP_DEFERRABLE_SEND ? UET_SES_UNTAGGED :
+								     UET_SES_TAGGED;
+		p->deferrable = true;
+		return std ? UET_RC_OK : UET_RC_UNSUPPORTED_OP;
+	case UET_OP_MSG_ERROR:
+		return std ? UET_RC_OK : UET_RC_UNSUPPORTED_OP;
+	default:
+		return UET_RC_UNSUPPORTED_OP;
+	}
+}
+
+/* Is the request for this endpoint? UEC 3.4.6; the three RI spaces hold one index each. */
+static uint8_t check_target(const struct uet_ses *ses, const struct uet_ses_req *req)
+{
+	if (req->rel && req->job_id != ses->cfg.job_id)
+		return UET_RC_BAD_JOB_ID;
+	if (req->pid_on_fep != ses->cfg.pid_on_fep)
+		return UET_RC_BAD_PID;
+	if (req->resource_index != ses->cfg.resource_index)
+		return UET_RC_BAD_INDEX;
+	if (req->ri_generation != 0)
+		return UET_RC_BAD_GENERATION;
+	return UET_RC_OK;
+}
+
+/* Work out where the payload belongs and how long it is; judge the packet alone. */
+static uint8_t measure(struct pkt *p)
+{
+	const struct uet_ses_req *req = &p->req;
+
+	if (req->format == UET_HDR_REQUEST_MEDIUM && !(req->som && req->eom))
+		return UET_RC_UNSUPPORTED_OP;
+	if (req->som) {
+		p->off = 0;
+		p->len = req->eom ? req->request_length :
+				    (uint32_t)uet_min_u64(p->avail, UINT32_MAX);
+	} else {
+		p->off = req->message_offset;
+		p->len = req->payload_length;
+	}
+	p->ends_early = req->eom && (uint64_t)p->off + p->len < req->request_length;
+	if (req->ie)
+		return UET_RC_OK;
+	if (p->len > p->avail || (uint64_t)p->off + p->len > req->request_length)
+		return UET_RC_UNSUPPORTED_SIZE;
+	if (req->som && p->len == 0 && req->request_length > 0)
+		return UET_RC_UNSUPPORTED_SIZE;
+	if (p->ends_early && !(p->deferrable && p->len == 0))
+		return UET_RC_UNSUPPORTED_SIZE;
+	/* The format has no use for an offset in sends; who sets one wants something else. */
+	return req->buffer_offset && !(req->format == UET_HDR_REQUEST_MEDIUM && req->hd) ?
+	       UET_RC_UNSUPPORTED_OP : UET_RC_OK;
+}
+
+/* Count the packet's bytes without using them; frees @in with the last one. */
+static void swallow(struct uet_ses *ses, struct uet_ses_in *in, const struct pkt *p)
+{
+	uint64_t end = (uint64_t)p->off + p->len;
+
+	in->received += (uint32_t)uet_min_u64(p->len, in->expected - in->received);
+	if (p->ends_early && end < in->expected)
+		in->expected = (uint32_t)end;
+	if (in->received < in->expected)
+		return;
+	uet_ses_in_close(in);
+	uet_ses_in_put(ses, in);
+}
+
+static struct uet_ses_in *new_message(struct uet_ses *ses, const struct pkt *p)
+{
+	struct uet_ses_in *in = uet_ses_in_new(ses, &p->req, p->rx->src);
+
+	if (in)
+		in->queue = p->queue;
+	return in;
+}
+
+/* Remember that a message of which packets may still come is lost. */
+static void remember_failed(struct uet_ses *ses, const struct pkt *p, uint8_t rc)
+{
+	struct uet_ses_in *in;
+
+	if (p->req.format != UET_HDR_REQUEST_STD || (p->req.som && p->req.eom) ||
+	    (p->rx->mode == UET_MODE_ROD && p->req.eom))
+		return;
+	in = new_message(ses, p);
+	if (!in)
+		return;
+	if (!uet_ses_in_open(ses, in, p->rx->pdc)) {
+		uet_ses_in_put(ses, in);
+		return;
+	}
+	in->som_taken = p->req.som;
+	/* Nothing is evicted here that swallow() below still needs. */
+	uet_ses_in_swallow(ses, in, UET_IN_FAILED, rc);
+	swallow(ses, in, p);
+}
+
+/* This packet is faulty: its message fails with @rc. */
+static void fail_packet(struct uet_ses *ses, struct uet_ses_in *in, const struct pkt *p,
+			uint8_t rc, struct uet_pds_answer *answer)
+{
+	refuse(ses, p, rc, answer);
+	if (!in) {
+		remember_failed(ses, p, rc);
+		return;
+	}
+	if (p->req.som)
+		in->som_taken = true;
+	uet_ses_in_fail(ses, in, rc);
+	in = uet_ses_in_find(p->rx->pdc, p->req.message_id);
+	if (in)
+		swallow(ses, in, p);
+}
+
+/* The source gives the message up after the first p->off bytes. */
+static void end_early(struct uet_ses *ses, struct uet_ses_in *in, struct pkt *p,
+		      struct uet_pds_answer *answer)
+{
+	p->off = p->req.som ? 0 : p->req.message_offset;
+	p->len = 0;
+	p->ends_early = true;
+	answer_default(p, 0, answer);
+	if (in) {
+		uet_ses_in_fail(ses, in, UET_RC_NULL);
+		in = uet_ses_in_find(p->rx->pdc, p->req.message_id);
+		if (in)
+			swallow(ses, in, p);
+	} else if (p->rx->mode == UET_MODE_RUD && p->off > 0) {
+		in = new_message(ses, p);
+		if (in && uet_ses_in_open(ses, in, p->rx->pdc)) {
+			uet_ses_in_swallow(ses, in, UET_IN_FAILED, UET_RC_NULL);
+			swallow(ses, in, p);
+		} else if (in) {
+			uet_ses_in_put(ses, in);
+		}
+	}
+}
+
+static void learn_header(struct uet_ses_in *in, const struct pkt *p)
+{
+	if (!p->req.som || in->som_known)
+		return;
+	in->som_known = true;
+	in->has_data = p->req.hd;
+	in->data = p->req.hd ? p->req.header_data : 0;
+}
+
+static void place(struct uet_ses_in *in, const struct pkt *p)
+{
+	struct uet_ses_unex *unex = &in->unex;
+	struct uet_ses_rx *rx = in->rx;
+
+	if (p->len == 0)
+		return;
+	if (in->state == UET_IN_UNEX) {
+		memcpy(unex->buf + p->off, p->payload, p->len);
+		unex->lo = (uint32_t)uet_min_u64(unex->lo, p->off);
+		unex->hi = (uint32_t)uet_max_u64(unex->hi, p->off + p->len);
+	} else if (in->state == UET_IN_MATCHED && p->off < rx->len) {
+		uet_ses_iov_write(rx->iov, rx->iov_cnt, &rx->cur, p->off, p->payload,
+				  uet_min_u64(p->len, rx->len - p->off));
+	}
+}
+
+/* The last byte of @in is here: final answer, Table 7.1 of the wire notes. */
+static void complete(struct uet_ses *ses, struct uet_ses_in *in, const struct pkt *p,
+		     struct uet_pds_answer *answer)
+{
+	uet_ses_in_close(in);
+	switch (in->state) {
+	case UET_IN_MATCHED:
+		if (in->rx->len < in->request_length)
+			uet_ses_answer(answer, &p->req, UET_RESP_RESPONSE, UET_LIST_EXPECTED,
+				       UET_RC_OK, (uint32_t)in->rx->len, true);
+		else
+			answer_default(p, in->request_length, answer);
+		uet_ses_deliver(ses, in);
+		return;
+	case UET_IN_UNEX:
+		uet_ses_answer(answer, &p->req, UET_RESP_RESPONSE, UET_LIST_OVERFLOW, UET_RC_OK,
+			       in->request_length, true);
+		return;
+	default:
+		answer_default(p, in->request_length, answer);
+		uet_ses_in_put(ses, in);
+	}
+}
+
+static void accept_packet(struct uet_ses *ses, struct uet_ses_in *in, const struct pkt *p,
+			  struct uet_pds_answer *answer)
+{
+	if (in->state == UET_IN_FAILED) {
+		if (in->rc == UET_RC_NULL)
+			answer_default(p, 0, answer);
+		else
+			refuse(ses, p, in->rc, answer);
+		swallow(ses, in, p);
+		return;
+	}
+	if (p->len > in->expected - in->received) {
+		ses->stats.drop_malformed++;
+		fail_packet(ses, in, p, UET_RC_UNSUPPORTED_SIZE, answer);
+		return;
+	}
+	learn_header(in, p);
+	if (in->state == UET_IN_UNEX && !uet_ses_unex_store(ses, in)) {
+		refuse_now(ses, UET_NACK_NO_PKT_BUFFER, answer);
+		return;
+	}
+	place(in, p);
+	in->received += p->len;
+	if (p->req.som)
+		in->som_taken = true;
+	if (in->received < in->expected)
+		answer_open(p, answer);
+	else
+		complete(ses, in, p, answer);
+}
+
+/* Put the new message @in on the unexpected list, if limits and memory allow. */
+static bool begin_unexpected(struct uet_ses *ses, struct uet_ses_in *in, const struct pkt *p,
+			     uint8_t *nack)
+{
+	if (!uet_ses_unex_admit(ses)) {
+		*nack = UET_NACK_NO_SES_MSG_AVAIL;
+		return false;
+	}
+	if (!uet_ses_unex_store(ses, in) && !in->flow) {
+		/* Without an id the repeated packet could not be tied to a record. */
+		*nack = UET_NACK_NO_PKT_BUFFER;
+		if (p->req.format != UET_HDR_REQUEST_STD ||
+		    !uet_ses_in_open(ses, in, p->rx->pdc))
+			return false;
+	}
+	uet_ses_unex_add(ses, in);
+	return true;
+}
+
+/* First packet of a message to arrive: find its place. NULL after a refusal. */
+static struct uet_ses_in *begin(struct uet_ses *ses, const struct pkt *p,
+				struct uet_pds_answer *answer)
+{
+	bool whole = p->len == p->req.request_length;
+	uint8_t nack = UET_NACK_NO_SES_MSG_AVAIL;
+	struct uet_ses_in *in = new_message(ses, p);
+
+	if (!in) {
+		refuse_now(ses, nack, answer);
+		return NULL;
+	}
+	if (!whole && !uet_ses_in_open(ses, in, p->rx->pdc))
+		goto refused;
+	in->rx = uet_ses_match_posted(ses, in);
+	if (in->rx) {
+		in->state = UET_IN_MATCHED;
+		return in;
+	}
+	if (begin_unexpected(ses, in, p, &nack))
+		return in;
+refused:
+	uet_ses_in_close(in);
+	uet_ses_in_put(ses, in);
+	refuse_now(ses, nack, answer);
+	return NULL;
+}
+
+/* Does the packet belong to the message that is open under its id? */
+static bool same_message(const struct uet_ses_in *in, const struct pkt *p)
+{
+	return in->request_length == p->req.request_length && in->queue == p->queue &&
+	       in->source.initiator == p->req.initiator && in->tag == p->req.match_bits;
+}
+
+/*
+ * Find the open message of the packet. One whose first packet comes a second time, or which
+ * was only swallowed and does not fit, is a leftover of an earlier use of the id. On ROD any
+ * other open message has been given up by its source: messages do not interleave (UEC 3.5.4).
+ */
+static struct uet_ses_in *find(struct uet_ses *ses, const struct pkt *p)
+{
+	struct uet_pdc *pdc = p->rx->pdc;
+	struct uet_ses_in *in = NULL;
+	struct uet_ses_in *other;
+
+	if (p->req.format == UET_HDR_REQUEST_STD)
+		in = uet_ses_in_find(pdc, p->req.message_id);
+	if (in && p->req.opcode != UET_OP_MSG_ERROR &&
+	    ((p->req.som && in->som_taken) ||
+	     (in->state >= UET_IN_SINK && !same_message(in, p)))) {
+		uet_ses_in_abandon(ses, in);
+		in = NULL;
+	}
+	if (p->rx->mode != UET_MODE_ROD)
+		return in;
+	while ((other = uet_ses_in_other(pdc, in)))
+		uet_ses_in_abandon(ses, other);
+	return in;
+}
+
+static void serve(struct uet_ses *ses, struct pkt *p, struct uet_pds_answer *answer)
+{
+	struct uet_ses_in *in = find(ses, p);
+	uint8_t rc;
+
+	if (p->req.opcode == UET_OP_MSG_ERROR) {
+		end_early(ses, in, p, answer);
+		return;
+	}
+	rc = measure(p);
+	if (p->req.ie) {
+		fail_packet(ses, in, p, UET_RC_INITIATOR_ERROR, answer);
+		return;
+	}
+	if (rc == UET_RC_OK && in && !same_message(in, p))
+		rc = UET_RC_UNSUPPORTED_SIZE;
+	if (rc == UET_RC_OK && !in && !p->req.som && p->rx->mode == UET_MODE_ROD)
+		rc = UET_RC_UNSUPPORTED_OP;
+	if (rc != UET_RC_OK) {
+		ses->stats.drop_malformed++;
+		fail_packet(ses, in, p, rc, answer);
+		return;
+	}
+	if (p->ends_early) {
+		end_early(ses, in, p, answer);
+		return;
+	}
+	if (!in)
+		in = begin(ses, p, answer);
+	if (in)
+		accept_packet(ses, in, p, answer);
+}
+
+void uet_ses_rx_packet(void *upper, const struct uet_pds_rx *rx, struct uet_pds_answer *answer)
+{
+	struct uet_ses *ses = upper;
+	struct pkt p = { .rx = rx };
+	uint8_t rc;
+	int n;
+
+	n = uet_ses_req_unpack(&p.req, rx->next_hdr, rx->data, rx->len);
+	if (n < 0) {
+		memset(&p.req, 0, sizeof(p.req));
+		ses->stats.drop_malformed++;
+		refuse(ses, &p, UET_RC_UNSUPPORTED_OP, answer);
+		return;
+	}
+	p.payload = rx->data + n;
+	p.avail = rx->len - (size_t)n;
+	rc = check_op(&p);
+	if (rc == UET_RC_OK)
+		rc = check_target(ses, &p.req);
+	if (rc == UET_RC_OK && p.req.opcode == UET_OP_NO_OP && p.req.request_length)
+		rc = UET_RC_UNSUPPORTED_SIZE;
+	if (rc != UET_RC_OK)
+		refuse(ses, &p, rc, answer);
+	else if (p.req.opcode == UET_OP_NO_OP)
+		answer_default(&p, 0, answer);
+	else
+		serve(ses, &p, answer);
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Semantic sublayer (SES): messages, matching, unexpected messages, responses. UEC 1.0.x
+ * section 3.4. This header is the floor's contract. Owned and locked like struct uet_pds,
+ * which it creates and drives; time is an argument.
+ *
+ * Identity of a sender: {IP address, initiator id, JobID}. Requests name the target's PID and
+ * RI, never the sender's (UEC 3.4.1.3.8), so directed receives and FI_SOURCE go by it.
+ */
+#ifndef UET_SES_SES_H
+#define UET_SES_SES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/addr.h"
+#include "base/list.h"
+#include "pds/pds.h"
+#include "wire/ses.h"
+
+struct uet_ses;
+
+#define UET_SES_IOV 8		/* fragments of one send or receive */
+#define UET_SES_MAX_MSG UINT32_MAX
+
+/* Who sent a message. */
+struct uet_ses_source {
+	struct uet_addr host;	/* port 0 */
+	uint32_t initiator;
+};
+
+/* Where to send. */
+struct uet_ses_dest {
+	struct uet_addr addr;
+	uint16_t pid_on_fep;
+	uint16_t resource_index;
+	bool relative;		/* REL: parallel job addressing */
+};
+
+/* Private to ses/: a place in an iovec, kept between packets. */
+struct uet_ses_cursor {
+	size_t base;		/* offset in the whole at which fragment idx begins */
+	uint8_t idx;
+};
+
+struct uet_ses_hold;
+
+/* A send. Taken from and returned to the SES's pool; lives until tx_done has returned. */
+struct uet_ses_tx {
+	struct uet_pds_msg msg;
+	/* Set by the caller. */
+	struct uet_ses_dest dest;
+	uint8_t opcode;		/* UET_OP_SEND or UET_OP_TAGGED_SEND */
+	uint8_t mode;		/* enum uet_pds_mode */
+	bool dc;		/* delivery complete asked */
+	bool has_data;		/* header data (FI_REMOTE_CQ_DATA) */
+	bool inject;		/* copy the payload: the caller's memory is free on return */
+	uint8_t iov_cnt;
+	uint64_t tag;
+	uint64_t data;
+	size_t len;		/* sum of iov, <= UET_SES_MAX_MSG */
+	struct iovec iov[UET_SES_IOV];
+	void *context;		/* the caller's, untouched */
+	uint64_t flags;		/* the caller's, untouched */
+	/* Private to ses/. */
+	struct uet_list link;	/* active, paused, finished, or a hold's waiting list */
+	struct uet_ses_hold *hold;	/* it was refused and blocks later ones (ROD) */
+	struct uet_ses_cursor cur;
+	void *copy;		/* inject buffer */
+	uint64_t seq;		/* order of uet_ses_send */
+	uint64_t retry_at;	/* ns, while waiting to be repeated; 0: pause not begun */
+	uint32_t no_response;	/* packets whose answer was NO_RESPONSE */
+	uint32_t sent_bytes;	/* at the moment it was stopped */
+	int err;		/* PDS result, while its report is put off */
+	uint8_t nack;		/* the same */
+	uint16_t message_id;
+	uint8_t rc;		/* first error that the target answered, UET_RC_OK otherwise */
+	uint8_t ri_generation;	/* of the target, as it told with BAD_GENERATION */
+	uint8_t retries;	/* times that the whole message was repeated (NO_MATCH ...) */
+	bool answered;		/* a response other than NO_RESPONSE came */
+	bool stopped;		/* ended early; the last packet is a MSG_ERROR */
+	bool garbled;		/* an answer came that is no answer to a send */
+};
+
+/* Kinds of receive queue (RI spaces SEND and TAGGED, UEC 3.4.1.2). */
+enum uet_ses_queue {
+	UET_SES_UNTAGGED = 0,
+	UET_SES_TAGGED = 1,
+};
+
+struct uet_ses_unex;
+
+/* A posted receive. Taken from and returned to the SES's pool; lives until rx_done returned. */
+struct uet_ses_rx {
+	/* Set by the caller. */
+	uint8_t queue;		/* enum uet_ses_queue */
+	uint8_t iov_cnt;
+	bool directed;		/* only from @source */
+	uint64_t tag;
+	uint64_t ignore;
+	size_t len;		/* sum of iov */
+	struct uet_ses_source source;
+	struct iovec iov[UET_SES_IOV];
+	void *context;		/* the caller's, untouched */
+	uint64_t flags;		/* the caller's, untouched */
+	/* Private to ses/. */
+	struct uet_list link;
+	struct uet_ses_cursor cur;
+	uint64_t seq;		/* order of posting over both queues */
+};
+
+/* How a receive ended. */
+struct uet_ses_rx_result {
+	int err;		/* 0, or negative errno: -EMSGSIZE truncated, -ECANCELED, -EIO */
+	uint8_t rc;		/* UET return code behind an error, or 0 */
+	uint8_t queue;
+	bool has_data;
+	size_t len;		/* bytes placed */
+	size_t msg_len;		/* length of the message; > len when truncated */
+	uint64_t tag;
+	uint64_t data;
+	struct uet_ses_source source;
+};
+
+/* What SES tells the floor above. All run inside a call of the owner. */
+struct uet_ses_upper_ops {
+	/*
+	 * @tx is finished: @err = 0, or a negative errno with @prov_errno = SES return code
+	 * (1-63), or 0x100 + PDS NACK code, or 0. The caller returns @tx with uet_ses_tx_put
+	 * (may be done inside).
+	 */
+	void (*tx_done)(void *upper, struct uet_ses_tx *tx, int err, uint32_t prov_errno);
+
+	/* @rx is finished. The caller returns it with uet_ses_rx_put (may be done inside). */
+	void (*rx_done)(void *upper, struct uet_ses_rx *rx, const struct uet_ses_rx_result *res);
+};
+
+struct uet_ses_cfg {
+	struct uet_pds_cfg pds;
+	uint32_t job_id;		/* 24 bits */
+	uint16_t pid_on_fep;		/* own, 12 bits */
+	uint16_t resource_index;	/* own, in all three RI spaces */
+	uint32_t initiator;		/* own */
+	uint32_t payload_mtu;		/* 1024, 2048, 4096 or 8192 */
+	uint32_t max_tx;		/* sends outstanding */
+	uint32_t max_rx;		/* receives posted */
+	uint32_t inject_size;		/* largest copied payload, bytes */
+	uint32_t max_unexpected;	/* unexpected messages kept */
+	size_t max_unexpected_bytes;	/* payload bytes kept for them */
+	uint64_t retry_time;		/* ns: first pause before a refused message is repeated */
+	uint64_t retry_max;		/* ns: ceiling of its doubling */
+};
+
+struct uet_ses_stats {
+	uint64_t tx_msgs, tx_bytes, rx_msgs, rx_bytes;
+	uint64_t unexpected;		/* messages that found no receive */
+	uint64_t unexpected_refused;	/* packets refused because the limits were reached */
+	uint64_t truncated;
+	uint64_t drop_malformed;	/* headers that contradict themselves */
+	uint64_t rc_sent[64];		/* error responses by return code */
+	uint64_t rc_received[64];
+};
+
+/* Create an SES, and its PDS over @nic (borrowed). Returns 0, -EINVAL or -ENOMEM. */
+int uet_ses_create(const struct uet_ses_cfg *cfg, struct uet_nic *nic,
+		   const struct uet_ses_upper_ops *ops, void *upper, uint64_t now,
+		   struct uet_ses **ses);
+
+/* Free everything; sends and receives still posted are forgotten without callbacks. */
+void uet_ses_destroy(struct uet_ses *ses);
+
+/* The PDS below, for driving: uet_pds_rx, _progress, _flush, _next, _idle, _close. */
+struct uet_pds *uet_ses_pds(struct uet_ses *ses);
+
+/* Take a send descriptor; NULL when max_tx are out (-FI_EAGAIN). Private fields are set. */
+struct uet_ses_tx *uet_ses_tx_get(struct uet_ses *ses);
+
+/* Give a descriptor back: after tx_done, or when uet_ses_send refused it. */
+void uet_ses_tx_put(struct uet_ses *ses, struct uet_ses_tx *tx);
+
+/*
+ * Start @tx. Returns 0 (tx_done will follow, possibly from a later call, never from inside
+ * this one), or -EAGAIN without effect (no PDC, no message id). Packets leave with
+ * uet_pds_flush. With @tx->inject the payload (<= inject_size) is copied.
+ */
+int uet_ses_send(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now);
+
+/* Take a receive descriptor; NULL when max_rx are posted. */
+struct uet_ses_rx *uet_ses_rx_get(struct uet_ses *ses);
+
+/* Give a descriptor back. */
+void uet_ses_rx_put(struct uet_ses *ses, struct uet_ses_rx *rx);
+
+/*
+ * Post @rx: matched against unexpected messages in the order of their arrival, else queued.
+ * rx_done may run inside (message already complete).
+ */
+void uet_ses_recv(struct uet_ses *ses, struct uet_ses_rx *rx, uint64_t now);
+
+/*
+ * Cancel the oldest posted receive whose context is @context and that is not yet matched:
+ * rx_done with -ECANCELED runs inside. Returns true if one was found.
+ */
+bool uet_ses_cancel(struct uet_ses *ses, void *context);
+
+enum uet_ses_peek_action {
+	UET_SES_PEEK,		/* look only */
+	UET_SES_PEEK_CLAIM,	/* take the message aside for uet_ses_claimed_* */
+	UET_SES_PEEK_DISCARD,	/* drop it */
+};
+
+/*
+ * Look for the first unexpected message (complete, or announced with known length) that a
+ * receive described by @pattern (queue, directed, source, tag, ignore) would match. Returns 0
+ * with @res filled (len = msg_len = the message's length), and for CLAIM the message in
+ * @claim (owned by the SES, valid until claimed_recv or claimed_discard), or -ENOENT.
+ */
+int uet_ses_peek(struct uet_ses *ses, const struct uet_ses_rx *pattern,
+		 enum uet_ses_peek_action action, struct uet_ses_rx_result *res,
+		 struct uet_ses_unex **claim);
+
+/* Deliver the claimed message into @rx, as uet_ses_recv would. */
+void uet_ses_claimed_recv(struct uet_ses *ses, struct uet_ses_unex *claim, struct uet_ses_rx *rx,
+			  uint64_t now);
+
+/* Drop the claimed message. */
+void uet_ses_claimed_discard(struct uet_ses *ses, struct uet_ses_unex *claim);
+
+/*
+ * Repeat messages that the target asked to repeat and whose pause is over. To be called with
+ * each round of progress; cheap when there are none.
+ */
+void uet_ses_progress(struct uet_ses *ses, uint64_t now);
+
+/* Earliest time of such a repetition; UET_TIME_NEVER if none. */
+uint64_t uet_ses_next(const struct uet_ses *ses);
+
+/* True when no send is outstanding, refused ones that wait included. */
+bool uet_ses_idle(const struct uet_ses *ses);
+
+/* Counters; valid until destroy. */
+const struct uet_ses_stats *uet_ses_stats(const struct uet_ses *ses);
+
+#endif /* UET_SES_SES_H */

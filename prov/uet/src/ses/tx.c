@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Sending: cutting messages into packets (UEC 3.4.1), ids, answers, completion.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "ses/msg.h"
+#include "wire/names.h"
+
+#define PROV_ERRNO_NACK 0x100
+
+static struct uet_ses_tx *tx_of(struct uet_pds_msg *msg)
+{
+	return uet_container_of(msg, struct uet_ses_tx, msg);
+}
+
+/* Next free message id after the last one given, or 0 if none is left. */
+static uint16_t id_get(struct uet_ses *ses)
+{
+	uint32_t words = UET_ARRAY_SIZE(ses->ids);
+	uint32_t start = (uint16_t)(ses->id_last + 1);
+	uint32_t i, w, bit;
+	uint64_t free_bits;
+
+	for (i = 0; i <= words; i++) {
+		w = (start / 64 + i) % words;
+		free_bits = ~ses->ids[w];
+		if (i == 0)
+			free_bits &= ~0ull << (start % 64);
+		if (!free_bits)
+			continue;
+		bit = (uint32_t)__builtin_ctzll(free_bits);
+		ses->ids[w] |= 1ull << bit;
+		ses->ids_used++;
+		ses->id_last = (uint16_t)(w * 64 + bit);
+		return ses->id_last;
+	}
+	return 0;
+}
+
+static void id_put(struct uet_ses *ses, uint16_t id)
+{
+	ses->ids[id / 64] &= ~(1ull << (id % 64));
+	ses->ids_used--;
+}
+
+static uint32_t pkt_count(const struct uet_ses *ses, size_t len)
+{
+	if (len == 0)
+		return 1;
+	return (uint32_t)((len + ses->cfg.payload_mtu - 1) / ses->cfg.payload_mtu);
+}
+
+static void fill_payload(struct uet_ses_tx *tx, size_t off, uint32_t n, struct uet_pds_fill *out)
+{
+	out->payload_len = n;
+	if (tx->copy && n > 0) {
+		out->iov_cnt = 1;
+		out->iov[0].iov_base = (char *)tx->copy + off;
+		out->iov[0].iov_len = n;
+		return;
+	}
+	out->iov_cnt = uet_ses_iov_slice(tx->iov, tx->iov_cnt, &tx->cur, off, n, out->iov);
+}
+
+/* The fields that all packets of a message share. */
+static void fill_common(const struct uet_ses *ses, const struct uet_ses_tx *tx,
+			struct uet_ses_req *req)
+{
+	memset(req, 0, sizeof(*req));
+	req->format = UET_HDR_REQUEST_STD;
+	req->opcode = tx->opcode;
+	req->dc = tx->dc;
+	req->rel = tx->dest.relative;
+	req->message_id = tx->message_id;
+	req->ri_generation = tx->ri_generation;
+	req->job_id = ses->cfg.job_id;
+	req->pid_on_fep = tx->dest.pid_on_fep;
+	req->resource_index = tx->dest.resource_index;
+	req->initiator = ses->cfg.initiator;
+	req->match_bits = tx->opcode == UET_OP_TAGGED_SEND ? tx->tag : 0;
+	req->request_length = (uint32_t)tx->len;
+}
+
+void uet_ses_fill(void *upper, struct uet_pds_msg *msg, uint32_t index, struct uet_pds_fill *out)
+{
+	struct uet_ses *ses = upper;
+	struct uet_ses_tx *tx = tx_of(msg);
+	uint32_t mtu = ses->cfg.payload_mtu;
+	size_t off = (size_t)index * mtu;
+	struct uet_ses_req req;
+	uint32_t n = 0;
+
+	fill_common(ses, tx, &req);
+	if (tx->stopped && off >= tx->sent_bytes) {
+		req.opcode = UET_OP_MSG_ERROR;
+		req.message_offset = tx->sent_bytes;
+		req.eom = true;
+	} else {
+		n = (uint32_t)uet_min_u64(tx->len - off, mtu);
+		req.som = index == 0;
+		req.eom = off + n == tx->len;
+		req.hd = req.som && tx->has_data;
+		req.header_data = req.hd ? tx->data : 0;
+		req.message_offset = (uint32_t)off;
+		req.payload_length = req.som ? 0 : (uint16_t)n;
+	}
+	out->ses_len = (uint8_t)uet_ses_req_pack(&req, out->ses);
+	out->next_hdr = req.format;
+	out->eom = req.eom;
+	fill_payload(tx, off, n, out);
+}
+
+int uet_ses_tx_post(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
+{
+	uint16_t id = id_get(ses);
+	int ret;
+
+	if (id == 0)
+		return -EAGAIN;
+	tx->message_id = id;
+	tx->rc = UET_RC_OK;
+	tx->garbled = false;
+	tx->answered = false;
+	tx->stopped = false;
+	tx->no_response = 0;
+	memset(&tx->cur, 0, sizeof(tx->cur));
+	memset(&tx->msg, 0, sizeof(tx->msg));
+	uet_list_init(&tx->msg.link);
+	tx->msg.pkt_cnt = pkt_count(ses, tx->len);
+	uet_list_add_tail(&ses->active, &tx->link);
+	ses->in_post = true;
+	ret = uet_pds_post(ses->pds, &tx->dest.addr, tx->mode, &tx->msg, now);
+	ses->in_post = false;
+	if (ret)
+		uet_ses_tx_unpost(ses, tx);
+	return ret;
+}
+
+void uet_ses_tx_unpost(struct uet_ses *ses, struct uet_ses_tx *tx)
+{
+	uet_list_del(&tx->link);
+	id_put(ses, tx->message_id);
+}
+
+static int copy_payload(struct uet_ses *ses, struct uet_ses_tx *tx)
+{
+	char *to;
+	uint8_t i;
+
+	assert(tx->len <= ses->cfg.inject_size);
+	tx->copy = uet_pool_get(&ses->copy_pool);
+	if (!tx->copy)
+		return -EAGAIN;
+	to = tx->copy;
+	for (i = 0; i < tx->iov_cnt; i++) {
+		if (tx->iov[i].iov_len == 0)
+			continue;
+		memcpy(to, tx->iov[i].iov_base, tx->iov[i].iov_len);
+		to += tx->iov[i].iov_len;
+	}
+	return 0;
+}
+
+int uet_ses_send(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
+{
+	int ret;
+
+	assert(tx->len <= UET_SES_MAX_MSG && tx->iov_cnt <= UET_SES_IOV);
+	if (tx->inject && tx->len > 0) {
+		ret = copy_payload(ses, tx);
+		if (ret)
+			return ret;
+	}
+	tx->seq = ses->tx_seq++;
+	ses->tx_open++;
+	if (uet_ses_retry_enqueue(ses, tx))
+		return 0;
+	ret = uet_ses_tx_post(ses, tx, now);
+	if (!ret)
+		return 0;
+	ses->tx_open--;
+	if (tx->copy) {
+		uet_pool_put(&ses->copy_pool, tx->copy);
+		tx->copy = NULL;
+	}
+	return ret;
+}
+
+/* Let no further packet of @tx go; tell the target where it ends (MSG_ERROR, 3.4.1). */
+static void stop(struct uet_ses *ses, struct uet_ses_tx *tx)
+{
+	if (tx->stopped || tx->msg.next >= tx->msg.pkt_cnt)
+		return;
+	tx->stopped = true;
+	tx->sent_bytes = tx->msg.next * ses->cfg.payload_mtu;
+	uet_pds_stop(ses->pds, &tx->msg, true);
+}
+
+static void refused(struct uet_ses *ses, struct uet_ses_tx *tx, const struct uet_ses_resp *resp)
+{
+	ses->stats.rc_received[resp->return_code & 63]++;
+	if (tx->rc != UET_RC_OK || tx->garbled)
+		return;
+	tx->rc = resp->return_code;
+	tx->answered = true;
+	if (tx->rc == UET_RC_BAD_GENERATION)
+		tx->ri_generation = resp->ri_generation;
+	uet_debug("message %u refused: %s", tx->message_id, uet_rc_name(tx->rc));
+	stop(ses, tx);
+	if (uet_ses_rc_repeat(tx->rc))
+		uet_ses_retry_refused(ses, tx);
+}
+
+/*
+ * NO_RESPONSE says that the packet is taken and the outcome open. That is no answer yet if
+ * this is the last open packet and no other one brought an answer, an implicit one included.
+ */
+static bool no_response(struct uet_ses_tx *tx)
+{
+	const struct uet_pds_msg *msg = &tx->msg;
+	bool last = msg->next >= msg->pkt_cnt && msg->completed + 1 >= msg->pkt_cnt;
+	bool answered = tx->answered || tx->garbled || msg->completed > tx->no_response;
+
+	if (last && !answered)
+		return false;
+	tx->no_response++;
+	return true;
+}
+
+bool uet_ses_response(void *upper, struct uet_pds_msg *msg, uint32_t index, uint8_t next_hdr,
+		      const uint8_t *hdr, size_t len)
+{
+	struct uet_ses *ses = upper;
+	struct uet_ses_tx *tx = tx_of(msg);
+	struct uet_ses_resp resp;
+
+	(void)index;
+	if (uet_ses_resp_unpack(&resp, next_hdr, hdr, len) < 0 || resp.version != 0 ||
+	    (resp.opcode != UET_RESP_DEFAULT && resp.opcode != UET_RESP_RESPONSE &&
+	     resp.opcode != UET_RESP_NO_RESPONSE)) {
+		/* Success cannot be claimed for a message whose answer nobody understands. */
+		ses->stats.drop_malformed++;
+		if (tx->rc == UET_RC_OK && !tx->garbled) {
+			tx->garbled = true;
+			stop(ses, tx);
+		}
+		return true;
+	}
+	if (resp.opcode == UET_RESP_NO_RESPONSE)
+		return no_response(tx);
+	if (resp.return_code == UET_RC_OK || resp.return_code == UET_RC_NULL)
+		tx->answered = true;
+	else
+		refused(ses, tx, &resp);
+	return true;
+}
+
+static void finish(struct uet_ses *ses, struct uet_ses_tx *tx, int err, uint32_t prov_errno)
+{
+	uet_ses_retry_ended(ses, tx, !err);
+	ses->tx_open--;
+	if (!err) {
+		ses->stats.tx_msgs++;
+		ses->stats.tx_bytes += tx->len;
+	}
+	ses->ops->tx_done(ses->upper, tx, err, prov_errno);
+}
+
+void uet_ses_tx_end(struct uet_ses *ses, struct uet_ses_tx *tx, int err, uint8_t nack)
+{
+	bool repeat = uet_ses_rc_repeat(tx->rc);
+
+	if (repeat && !err && uet_ses_retry_later(ses, tx))
+		return;
+	if (tx->rc != UET_RC_OK && !(repeat && err))
+		finish(ses, tx, uet_ses_rc_errno(tx->rc), tx->rc);
+	else if (err)
+		finish(ses, tx, err, nack ? PROV_ERRNO_NACK + nack : 0);
+	else
+		finish(ses, tx, tx->garbled ? -EIO : 0, 0);
+}
+
+void uet_ses_done(void *upper, struct uet_pds_msg *msg, int err, uint8_t nack)
+{
+	struct uet_ses *ses = upper;
+	struct uet_ses_tx *tx = tx_of(msg);
+
+	uet_ses_tx_unpost(ses, tx);
+	if (!ses->in_post) {
+		uet_ses_tx_end(ses, tx, err, nack);
+		return;
+	}
+	/* The caller of uet_ses_send is not prepared for tx_done yet: uet_ses_progress. */
+	tx->err = err;
+	tx->nack = nack;
+	uet_list_add_tail(&ses->finished, &tx->link);
+	ses->next = 0;
+}

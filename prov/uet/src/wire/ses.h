@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Semantic sublayer (SES) headers: pure functions between bytes and structs.
+ * UEC 1.0.x Tables 3-8 to 3-13, 3-17 to 3-23, Figures 3-11 to 3-18.
+ */
+#ifndef UET_WIRE_SES_H
+#define UET_WIRE_SES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Request opcodes, Table 3-17. */
+enum uet_ses_op {
+	UET_OP_NO_OP			= 0x00,
+	UET_OP_WRITE			= 0x01,
+	UET_OP_READ			= 0x02,
+	UET_OP_ATOMIC			= 0x03,
+	UET_OP_FETCHING_ATOMIC		= 0x04,
+	UET_OP_SEND			= 0x05,
+	UET_OP_RENDEZVOUS_SEND		= 0x06,
+	UET_OP_DATAGRAM_SEND		= 0x07,
+	UET_OP_DEFERRABLE_SEND		= 0x08,
+	UET_OP_TAGGED_SEND		= 0x09,
+	UET_OP_RENDEZVOUS_TSEND		= 0x0A,
+	UET_OP_DEFERRABLE_TSEND		= 0x0B,
+	UET_OP_DEFERRABLE_RTR		= 0x0C,
+	UET_OP_TSEND_ATOMIC		= 0x0D,
+	UET_OP_TSEND_FETCH_ATOMIC	= 0x0E,
+	UET_OP_MSG_ERROR		= 0x0F,
+};
+
+/* Response opcodes, Table 3-18. */
+enum uet_ses_resp_op {
+	UET_RESP_DEFAULT	= 0x00,
+	UET_RESP_RESPONSE	= 0x01,
+	UET_RESP_W_DATA		= 0x02,
+	UET_RESP_NO_RESPONSE	= 0x03,
+};
+
+/* list field of responses, Table 3-20. */
+enum uet_ses_list {
+	UET_LIST_EXPECTED	= 0,
+	UET_LIST_OVERFLOW	= 1,
+};
+
+/* Return codes, Table 3-19. */
+enum uet_rc {
+	UET_RC_NULL			= 0x00,
+	UET_RC_OK			= 0x01,
+	UET_RC_BAD_GENERATION		= 0x02,
+	UET_RC_DISABLED			= 0x03,
+	UET_RC_DISABLED_GEN		= 0x04,
+	UET_RC_NO_MATCH			= 0x05,
+	UET_RC_UNSUPPORTED_OP		= 0x06,
+	UET_RC_UNSUPPORTED_SIZE		= 0x07,
+	UET_RC_AT_INVALID		= 0x08,
+	UET_RC_AT_PERM			= 0x09,
+	UET_RC_AT_ATS_ERROR		= 0x0A,
+	UET_RC_AT_NO_TRANS		= 0x0B,
+	UET_RC_AT_OUT_OF_RANGE		= 0x0C,
+	UET_RC_HOST_POISONED		= 0x0D,
+	UET_RC_HOST_UNSUCCESS_CMPL	= 0x0E,
+	UET_RC_AMO_UNSUPPORTED_OP	= 0x0F,
+	UET_RC_AMO_UNSUPPORTED_DT	= 0x10,
+	UET_RC_AMO_UNSUPPORTED_SIZE	= 0x11,
+	UET_RC_AMO_UNALIGNED		= 0x12,
+	UET_RC_AMO_FP_NAN		= 0x13,
+	UET_RC_AMO_FP_UNDERFLOW		= 0x14,
+	UET_RC_AMO_FP_OVERFLOW		= 0x15,
+	UET_RC_AMO_FP_INEXACT		= 0x16,
+	UET_RC_PERM_VIOLATION		= 0x17,
+	UET_RC_OP_VIOLATION		= 0x18,
+	UET_RC_BAD_INDEX		= 0x19,
+	UET_RC_BAD_PID			= 0x1A,
+	UET_RC_BAD_JOB_ID		= 0x1B,
+	UET_RC_BAD_MKEY			= 0x1C,
+	UET_RC_BAD_ADDR			= 0x1D,
+	UET_RC_CANCELLED		= 0x1E,
+	UET_RC_UNDELIVERABLE		= 0x1F,
+	UET_RC_UNCOR			= 0x20,
+	UET_RC_UNCOR_TRNSNT		= 0x21,
+	UET_RC_TOO_LONG			= 0x22,
+	UET_RC_INITIATOR_ERROR		= 0x23,
+	UET_RC_DROPPED			= 0x24,
+};
+
+/* Header and extension sizes in bytes. */
+#define UET_SES_SMALL_LEN	20
+#define UET_SES_MEDIUM_LEN	32
+#define UET_SES_STD_LEN		44
+#define UET_SES_RESP_LEN	12
+#define UET_SES_RESP_DATA_LEN	20
+#define UET_SES_RESP_SMALL_LEN	12
+#define UET_SES_EXT_ATOMIC_LEN	4
+#define UET_SES_EXT_CAS_LEN	36
+#define UET_SES_EXT_RNDV_LEN	24
+#define UET_SES_REQ_MAX_LEN	(UET_SES_STD_LEN + UET_SES_EXT_CAS_LEN)
+
+#define UET_SES_PAYLOAD_LEN_MAX	16383	/* 14-bit length fields */
+
+/* A request of any format (SMALL, MEDIUM, STD). Fields a format lacks are 0. */
+struct uet_ses_req {
+	uint8_t format;		/* enum uet_next_hdr: REQUEST_SMALL, _MEDIUM or _STD */
+	uint8_t opcode;		/* enum uet_ses_op */
+	uint8_t version;	/* 0 */
+	bool dc;		/* delivery complete */
+	bool ie;		/* initiator error */
+	bool rel;		/* relative addressing */
+	bool hd;		/* header data present */
+	bool eom;
+	bool som;
+	uint16_t message_id;	/* STD only */
+	uint8_t ri_generation;
+	uint32_t job_id;	/* 24 bits */
+	uint16_t pid_on_fep;	/* 12 bits */
+	uint16_t resource_index; /* 12 bits */
+	uint32_t initiator;
+	uint64_t buffer_offset;	/* not in deferrable sends */
+	uint32_t initiator_token; /* DEFERRABLE_SEND, _TSEND, _RTR */
+	uint32_t target_token;	/* the same */
+	uint64_t match_bits;	/* or memory key; not in RTR */
+	uint64_t header_data;	/* SOM=1 and HD=1 */
+	uint32_t request_length; /* whole message; 14 bits in SMALL and MEDIUM */
+	uint16_t payload_length; /* SOM=0: 14 bits */
+	uint32_t message_offset; /* SOM=0 */
+	/* Rendezvous extension, Figure 3-15. */
+	uint32_t eager_length;
+	uint8_t read_ri_generation;
+	uint16_t read_pid_on_fep;
+	uint16_t read_resource_index;
+	uint64_t read_offset;
+	uint64_t read_memory_key;
+	/* Atomic and compare-and-swap extensions, Figures 3-16 and 3-17. */
+	uint8_t atomic_opcode;
+	uint8_t atomic_datatype;
+	uint8_t semantic_control;
+	uint8_t compare_value[16];	/* big-endian, value in the low-order bytes */
+	uint8_t swap_value[16];
+};
+
+/* A response of any format. Fields a format lacks are 0. */
+struct uet_ses_resp {
+	uint8_t format;		/* enum uet_next_hdr: RESPONSE, _DATA or _DATA_SMALL */
+	uint8_t list;		/* enum uet_ses_list */
+	uint8_t opcode;		/* enum uet_ses_resp_op */
+	uint8_t version;
+	uint8_t return_code;	/* enum uet_rc */
+	uint16_t message_id;	/* RESPONSE: of the request; DATA: response_message_id */
+	uint8_t ri_generation;	/* RESPONSE */
+	uint32_t job_id;
+	uint32_t modified_length;	/* RESPONSE, DATA */
+	uint16_t read_request_message_id; /* DATA */
+	uint16_t payload_length;	/* DATA, DATA_SMALL */
+	uint32_t message_offset;	/* DATA */
+	uint32_t original_request_psn;	/* DATA_SMALL */
+};
+
+/* Bytes of the extension that follows a request with these opcodes: 0, 4, 24 or 36. */
+size_t uet_ses_ext_len(uint8_t opcode, uint8_t atomic_opcode);
+
+/*
+ * Parse a request header of format @next_hdr (Table 3-16) with its extension. Returns the
+ * bytes consumed (payload follows), -EBADMSG when @len is too short, -EPROTONOSUPPORT when
+ * @next_hdr is not a request format. Reserved bits are ignored; values are not judged.
+ */
+int uet_ses_req_unpack(struct uet_ses_req *r, uint8_t next_hdr, const uint8_t *buf, size_t len);
+
+/*
+ * Write @r in the format r->format at @buf, which has room for UET_SES_REQ_MAX_LEN bytes.
+ * Returns the length; 0 for an unknown format.
+ */
+size_t uet_ses_req_pack(const struct uet_ses_req *r, uint8_t *buf);
+
+/*
+ * Parse a response header of format @next_hdr. Accepts the 8-byte default response that
+ * some peers send. Returns the bytes consumed, -EBADMSG, or -EPROTONOSUPPORT as above.
+ */
+int uet_ses_resp_unpack(struct uet_ses_resp *r, uint8_t next_hdr, const uint8_t *buf, size_t len);
+
+/* Write @r in the format r->format at @buf (20 bytes of room). Returns the length, 0 if unknown. */
+size_t uet_ses_resp_pack(const struct uet_ses_resp *r, uint8_t *buf);
+
+#endif /* UET_WIRE_SES_H */

@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * SES alone: an implementation of pds/pds.h that sends nothing by itself. Tests pull packets
+ * out of posted messages, hand packets in, and decide how each message ends. "struct side" is
+ * one SES with a log of what it reported.
+ *
+ * Include once per test program, which links ses, wire and base, but not pds.
+ */
+#ifndef TEST_SES_STUB_H
+#define TEST_SES_STUB_H
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/rand.h"
+#include "ses/ses.h"
+
+#define STUB_PDCS	16
+#define STUB_LOG	4096
+#define STUB_WINDOW	64
+#define MS		UET_NSEC_PER_MSEC
+
+struct uet_pdc {
+	struct uet_addr peer;
+	uint8_t mode;
+	bool used;
+	void *upper;
+};
+
+struct uet_pds {
+	const struct uet_pds_upper_ops *ops;
+	void *upper;
+	struct uet_list msgs;		/* posted, oldest first */
+	struct uet_pdc pdc[STUB_PDCS];
+	int refuse;			/* so many posts get -EAGAIN */
+	int done_in_post;		/* so many posts end with -EIO inside */
+	uint32_t posts;
+};
+
+int uet_pds_create(const struct uet_pds_cfg *cfg, struct uet_nic *nic,
+		   const struct uet_pds_upper_ops *ops, void *upper, uint64_t now,
+		   struct uet_pds **pds)
+{
+	(void)cfg;
+	(void)nic;
+	(void)now;
+	*pds = calloc(1, sizeof(**pds));
+	(*pds)->ops = ops;
+	(*pds)->upper = upper;
+	uet_list_init(&(*pds)->msgs);
+	return 0;
+}
+
+void uet_pds_destroy(struct uet_pds *pds)
+{
+	free(pds);
+}
+
+static struct uet_pdc *stub_pdc(struct uet_pds *pds, const struct uet_addr *peer, uint8_t mode)
+{
+	struct uet_pdc *unused = NULL;
+	int i;
+
+	for (i = 0; i < STUB_PDCS; i++) {
+		struct uet_pdc *pdc = &pds->pdc[i];
+
+		if (!pdc->used)
+			unused = pdc;
+		else if (pdc->mode == mode && uet_addr_equal(&pdc->peer, peer))
+			return pdc;
+	}
+	assert_non_null(unused);
+	unused->used = true;
+	unused->peer = *peer;
+	unused->mode = mode;
+	return unused;
+}
+
+int uet_pds_post(struct uet_pds *pds, const struct uet_addr *dst, enum uet_pds_mode mode,
+		 struct uet_pds_msg *msg, uint64_t now)
+{
+	(void)now;
+	if (pds->refuse > 0) {
+		pds->refuse--;
+		return -EAGAIN;
+	}
+	msg->pdc = stub_pdc(pds, dst, mode);
+	msg->next = 0;
+	msg->completed = 0;
+	pds->posts++;
+	if (pds->done_in_post > 0) {
+		pds->done_in_post--;
+		pds->ops->done(pds->upper, msg, -EIO, 0);
+		return 0;
+	}
+	uet_list_add_tail(&pds->msgs, &msg->link);
+	return 0;
+}
+
+bool uet_pds_stop(struct uet_pds *pds, struct uet_pds_msg *msg, bool last)
+{
+	(void)pds;
+	if (msg->next == 0 && !last) {
+		uet_list_del(&msg->link);
+		return true;
+	}
+	msg->pkt_cnt = msg->next + (last ? 1 : 0);
+	return false;
+}
+
+void **uet_pdc_upper(struct uet_pdc *pdc)
+{
+	return &pdc->upper;
+}
+
+const struct uet_addr *uet_pdc_peer(const struct uet_pdc *pdc)
+{
+	return &pdc->peer;
+}
+
+/* A packet as it would travel, and what it belongs to. */
+struct stub_pkt {
+	struct uet_pds_msg *msg;
+	uint32_t index;
+	uint8_t next_hdr;
+	uint8_t mode;
+	bool eom;
+	size_t len;
+	struct uet_ses_req req;		/* parsed again */
+	size_t hdr_len;
+	uint8_t data[UET_PDS_SES_MAX + 8192];
+};
+
+/* Ask for packet @index of @msg and flatten it. */
+static inline void stub_fill(struct uet_pds *pds, struct uet_pds_msg *msg, uint32_t index,
+			     struct stub_pkt *out)
+{
+	uint8_t ses[UET_PDS_SES_MAX];
+	struct uet_pds_fill fill = { .ses = ses };
+	uint32_t sum = 0;
+	int i, n;
+
+	pds->ops->fill(pds->upper, msg, index, &fill);
+	assert_true(fill.iov_cnt <= UET_PDS_IOV);
+	out->msg = msg;
+	out->index = index;
+	out->mode = msg->pdc->mode;
+	out->next_hdr = fill.next_hdr;
+	out->eom = fill.eom;
+	out->hdr_len = fill.ses_len;
+	out->len = fill.ses_len;
+	memcpy(out->data, ses, fill.ses_len);
+	for (i = 0; i < fill.iov_cnt; i++) {
+		assert_true(fill.iov[i].iov_len > 0);
+		memcpy(out->data + out->len, fill.iov[i].iov_base, fill.iov[i].iov_len);
+		out->len += fill.iov[i].iov_len;
+		sum += (uint32_t)fill.iov[i].iov_len;
+	}
+	assert_int_equal(sum, fill.payload_len);
+	n = uet_ses_req_unpack(&out->req, out->next_hdr, out->data, out->len);
+	assert_int_equal(n, fill.ses_len);
+}
+
+/* The next packet of @msg to leave for the first time. */
+static inline void stub_next(struct uet_pds *pds, struct uet_pds_msg *msg, struct stub_pkt *out)
+{
+	assert_true(msg->next < msg->pkt_cnt);
+	stub_fill(pds, msg, msg->next++, out);
+}
+
+/* Report an explicit response; counts the packet as completed when SES takes it. */
+static inline bool stub_respond(struct uet_pds *pds, struct uet_pds_msg *msg, uint32_t index,
+				uint8_t next_hdr, const uint8_t *ses, size_t len)
+{
+	if (!pds->ops->response(pds->upper, msg, index, next_hdr, ses, len))
+		return false;
+	msg->completed++;
+	return true;
+}
+
+static inline bool stub_respond_rc(struct uet_pds *pds, struct uet_pds_msg *msg, uint32_t index,
+				   uint8_t opcode, uint8_t rc)
+{
+	struct uet_ses_resp resp = {
+		.format = UET_HDR_RESPONSE, .opcode = opcode, .return_code = rc,
+	};
+	uint8_t buf[UET_SES_RESP_DATA_LEN];
+
+	return stub_respond(pds, msg, index, UET_HDR_RESPONSE, buf,
+			    uet_ses_resp_pack(&resp, buf));
+}
+
+static inline void stub_done(struct uet_pds *pds, struct uet_pds_msg *msg, int err, uint8_t nack)
+{
+	uet_list_del(&msg->link);
+	pds->ops->done(pds->upper, msg, err, nack);
+}
+
+/* One SES and what it told. */
+struct side {
+	struct uet_ses *ses;
+	struct uet_pds *pds;
+	struct uet_addr addr;
+	struct stub_pkt *win;		/* packets that left and are not accepted yet */
+	uint32_t win_cnt;
+	int tx_cnt, rx_cnt;
+	struct {
+		struct uet_ses_tx *tx;
+		void *context;
+		int err;
+		uint32_t prov_errno;
+	} tx[STUB_LOG];
+	struct {
+		struct uet_ses_rx *rx;
+		void *context;
+		struct uet_ses_rx_result res;
+	} rx[STUB_LOG];
+};
+
+static inline void side_tx_done(void *upper, struct uet_ses_tx *tx, int err, uint32_t prov_errno)
+{
+	struct side *s = upper;
+
+	assert_true(s->tx_cnt < STUB_LOG);
+	s->tx[s->tx_cnt].tx = tx;
+	s->tx[s->tx_cnt].context = tx->context;
+	s->tx[s->tx_cnt].err = err;
+	s->tx[s->tx_cnt].prov_errno = prov_errno;
+	s->tx_cnt++;
+	uet_ses_tx_put(s->ses, tx);
+}
+
+static inline void side_rx_done(void *upper, struct uet_ses_rx *rx,
+				const struct uet_ses_rx_result *res)
+{
+	struct side *s = upper;
+
+	assert_true(s->rx_cnt < STUB_LOG);
+	s->rx[s->rx_cnt].rx = rx;
+	s->rx[s->rx_cnt].context = rx->context;
+	s->rx[s->rx_cnt].res = *res;
+	s->rx_cnt++;
+	uet_ses_rx_put(s->ses, rx);
+}
+
+static const struct uet_ses_upper_ops side_ops = {
+	.tx_done = side_tx_done,
+	.rx_done = side_rx_done,
+};
+
+static inline struct uet_addr stub_addr(uint8_t host, uint32_t port)
+{
+	struct uet_addr a = { .ip = { 127, 0, 0, host }, .port = port, .family = AF_INET };
+
+	return a;
+}
+
+static inline struct uet_ses_cfg stub_cfg(void)
+{
+	struct uet_ses_cfg cfg = {
+		.job_id = 0x0a0b0c,
+		.pid_on_fep = 0x123,
+		.resource_index = 1,
+		.initiator = 0x4793,
+		.payload_mtu = 1024,
+		.max_tx = 256,
+		.max_rx = 256,
+		.inject_size = 256,
+		.max_unexpected = 64,
+		.max_unexpected_bytes = 1 << 20,
+		.retry_time = 50 * MS,
+		.retry_max = 300 * MS,
+	};
+
+	return cfg;
+}
+
+static inline struct side *side_new(const struct uet_ses_cfg *cfg, uint8_t host)
+{
+	struct side *s = calloc(1, sizeof(*s));
+
+	s->addr = stub_addr(host, 4793);
+	s->win = calloc(STUB_WINDOW, sizeof(*s->win));
+	assert_int_equal(uet_ses_create(cfg, NULL, &side_ops, s, 0, &s->ses), 0);
+	s->pds = uet_ses_pds(s->ses);
+	return s;
+}
+
+static inline void side_free(struct side *s)
+{
+	uet_ses_destroy(s->ses);
+	free(s->win);
+	free(s);
+}
+
+/* Start a send of one fragment with the destination of stub_cfg(). */
+static inline struct uet_ses_tx *side_send(struct side *s, const struct uet_addr *to, uint8_t mode,
+					   uint8_t opcode, uint64_t tag, const void *buf,
+					   size_t len)
+{
+	struct uet_ses_tx *tx = uet_ses_tx_get(s->ses);
+
+	assert_non_null(tx);
+	tx->dest.addr = *to;
+	tx->dest.pid_on_fep = 0x123;
+	tx->dest.resource_index = 1;
+	tx->dest.relative = true;
+	tx->opcode = opcode;
+	tx->mode = mode;
+	tx->tag = tag;
+	tx->len = len;
+	tx->iov_cnt = len ? 1 : 0;
+	tx->iov[0].iov_base = (void *)(uintptr_t)buf;
+	tx->iov[0].iov_len = len;
+	tx->context = tx;
+	assert_int_equal(uet_ses_send(s->ses, tx, 0), 0);
+	return tx;
+}
+
+/* Post a receive of one fragment. */
+static inline struct uet_ses_rx *side_recv(struct side *s, uint8_t queue, uint64_t tag,
+					   uint64_t ignore, void *buf, size_t len, void *context)
+{
+	struct uet_ses_rx *rx = uet_ses_rx_get(s->ses);
+
+	assert_non_null(rx);
+	rx->queue = queue;
+	rx->tag = tag;
+	rx->ignore = ignore;
+	rx->len = len;
+	rx->iov_cnt = len ? 1 : 0;
+	rx->iov[0].iov_base = buf;
+	rx->iov[0].iov_len = len;
+	rx->context = context;
+	uet_ses_recv(s->ses, rx, 0);
+	return rx;
+}
+
+/* Hand in a packet that came from @src; returns the answer. */
+static inline struct uet_pds_answer side_rx(struct side *s, const struct uet_addr *src,
+					    uint8_t mode, uint8_t next_hdr, const uint8_t *data,
+					    size_t len)
+{
+	struct uet_pds_answer answer = { 0 };
+	uint8_t *exact = malloc(len ? len : 1);	/* so that reading beyond it is seen */
+	struct uet_pds_rx rx = {
+		.pdc = stub_pdc(s->pds, src, mode),
+		.src = src,
+		.mode = mode,
+		.next_hdr = next_hdr,
+		.data = exact,
+		.len = len,
+	};
+
+	memcpy(exact, data, len);
+	s->pds->ops->rx(s->pds->upper, &rx, &answer);
+	free(exact);
+	return answer;
+}
+
+/* As side_rx, for a hand-made header and payload. */
+static inline struct uet_pds_answer side_req(struct side *s, const struct uet_addr *src,
+					     uint8_t mode, const struct uet_ses_req *req,
+					     const void *payload, size_t len)
+{
+	uint8_t buf[UET_SES_REQ_MAX_LEN + 16384];
+	size_t n = uet_ses_req_pack(req, buf);
+
+	assert_true(n > 0);
+	if (len)
+		memcpy(buf + n, payload, len);
+	return side_rx(s, src, mode, req->format, buf, n + len);
+}
+
+static inline void side_pdc_gone(struct side *s, const struct uet_addr *src, uint8_t mode, int err)
+{
+	struct uet_pdc *pdc = stub_pdc(s->pds, src, mode);
+
+	s->pds->ops->pdc_gone(s->pds->upper, pdc, err);
+	assert_null(pdc->upper);
+	pdc->used = false;
+}
+
+static inline struct uet_ses_resp answer_resp(const struct uet_pds_answer *a)
+{
+	struct uet_ses_resp resp;
+
+	assert_int_equal(a->nack, 0);
+	assert_int_equal(a->next_hdr, UET_HDR_RESPONSE);
+	assert_int_equal(uet_ses_resp_unpack(&resp, a->next_hdr, a->ses, a->len),
+			 UET_SES_RESP_LEN);
+	return resp;
+}
+
+/* @a is evaluated more than once. */
+#define assert_answer(a, op, rc) \
+	do { \
+		struct uet_ses_resp r_ = answer_resp(&(a)); \
+		assert_int_equal(r_.opcode, op); \
+		assert_int_equal(r_.return_code, rc); \
+		assert_int_equal((a).gtd_del, (op) == UET_RESP_RESPONSE); \
+	} while (0)
+
+#define assert_refused(a, rc)	assert_answer(a, UET_RESP_RESPONSE, rc)
+#define assert_nack(a, code) \
+	do { \
+		assert_int_equal((a).nack, code); \
+		assert_int_equal((a).len, 0); \
+	} while (0)
+
+/* A valid first-and-only packet header for stub_cfg(); tests bend it. */
+static inline struct uet_ses_req stub_req(uint8_t opcode, uint16_t id, uint32_t length)
+{
+	struct uet_ses_req req = {
+		.format = UET_HDR_REQUEST_STD,
+		.opcode = opcode,
+		.rel = true,
+		.som = true,
+		.eom = true,
+		.message_id = id,
+		.job_id = 0x0a0b0c,
+		.pid_on_fep = 0x123,
+		.resource_index = 1,
+		.initiator = 0x4793,
+		.request_length = length,
+	};
+
+	return req;
+}
+
+/* The header of the packet at @off with @n payload bytes of a message of @length bytes. */
+static inline struct uet_ses_req stub_part(uint8_t opcode, uint16_t id, uint32_t length,
+					   uint32_t off, uint32_t n)
+{
+	struct uet_ses_req req = stub_req(opcode, id, length);
+
+	req.som = off == 0;
+	req.eom = off + n == length;
+	if (off) {
+		req.payload_length = (uint16_t)n;
+		req.message_offset = off;
+	}
+	return req;
+}
+
+static inline void fill_pattern(uint8_t *buf, size_t len, uint32_t seed)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		buf[i] = (uint8_t)((i * 31 + seed * 7 + (i >> 8)) & 0xff);
+}
+
+/* Put packets of the posted messages of @a into its window of @window packets. */
+static inline void stub_refill(struct side *a, uint32_t window)
+{
+	struct uet_list *pos;
+
+	uet_list_for_each(pos, &a->pds->msgs) {
+		struct uet_pds_msg *msg = uet_list_entry(pos, struct uet_pds_msg, link);
+
+		while (a->win_cnt < window && msg->next < msg->pkt_cnt)
+			stub_next(a->pds, msg, &a->win[a->win_cnt++]);
+	}
+}
+
+static inline void stub_finish(struct side *a)
+{
+	struct uet_list *pos, *tmp;
+
+	uet_list_for_each_safe(pos, tmp, &a->pds->msgs) {
+		struct uet_pds_msg *msg = uet_list_entry(pos, struct uet_pds_msg, link);
+
+		if (msg->completed == msg->pkt_cnt)
+			stub_done(a->pds, msg, 0, 0);
+	}
+}
+
+/*
+ * Carry everything from @a to @b in random order within a window of @window packets (1: in
+ * order), answers back, refused packets again, until nothing is left or more than @max_nacks
+ * packets were refused. Returns the number of refusals.
+ */
+static inline uint32_t stub_pump(struct side *a, struct side *b, uint32_t window,
+				 uint32_t max_nacks, struct uet_rand *rnd)
+{
+	uint32_t nacks = 0, k;
+
+	assert_true(window <= STUB_WINDOW);
+	for (stub_refill(a, window); a->win_cnt > 0 && nacks <= max_nacks;
+	     stub_refill(a, window)) {
+		struct uet_pds_answer ans;
+		struct stub_pkt *p;
+
+		k = window == 1 ? 0 : uet_rand_u32(rnd) % a->win_cnt;
+		p = &a->win[k];
+		ans = side_rx(b, &a->addr, p->mode, p->next_hdr, p->data, p->len);
+		if (ans.nack) {
+			nacks++;
+			continue;
+		}
+		if (!stub_respond(a->pds, p->msg, p->index, ans.next_hdr, ans.ses, ans.len))
+			p->msg->completed++;
+		a->win[k] = a->win[--a->win_cnt];
+		stub_finish(a);
+	}
+	return nacks;
+}
+
+#endif /* TEST_SES_STUB_H */
