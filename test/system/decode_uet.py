@@ -505,6 +505,15 @@ def read_pcap(path):
             yield link, sec + frac * scale, file.read(size)
 
 
+NOT_SHOWN = {
+    "pds.type", "pds.next_hdr", "pds.ctl_type", "pds.nack_code", "ses.opcode", "ip.src",
+    "ip.dst", "ip.version", "ip.ihl", "ip.total_length", "ip.payload_length", "ip.id", "ip.df",
+    "ip.frag_offset", "ip.ttl", "ip.hop_limit", "ip.protocol", "ip.next_header", "ip.checksum",
+    "ip.flow_label", "derived.ip_header_bytes", "udp.src_port", "udp.dst_port", "udp.length",
+    "udp.checksum",
+}
+
+
 def dump(pkt):
     """One line of text with every field that says something."""
     f = pkt.f
@@ -519,11 +528,9 @@ def dump(pkt):
         op = f["ses.opcode"]
         words.append(names[op] if op < len(names) else "opcode %#x" % op)
     for name, value in f.items():
-        if name in ("pds.type", "pds.next_hdr", "pds.ctl_type", "pds.nack_code", "ses.opcode",
-                    "ip.src", "ip.dst", "ip.version", "ip.checksum", "udp.src_port",
-                    "udp.dst_port"):
+        if name in NOT_SHOWN:
             continue
-        if not value and not name.endswith(("psn", "offset", "mpr", "length")):
+        if not value and not name.endswith(("psn", "psn_offset", "mpr", "length")):
             continue
         if isinstance(value, int):
             value = "%#x" % value if value > 9 and "length" not in name else "%d" % value

@@ -30,7 +30,10 @@ static void pair_close(struct pair *p)
 
 static void pair_poll(struct pair *p)
 {
-	if (!sys_poll(&p->a) + !sys_poll(&p->b) == 2)
+	unsigned int n = sys_poll(&p->a);
+
+	n += sys_poll(&p->b);
+	if (!n)
 		sched_yield();
 }
 
@@ -144,7 +147,7 @@ static void one_row(struct pair *p, const struct row *row, bool want, uint64_t n
 	sys_post(&p->a, do_call(&p->a, sends ? row->call : other, row->flags, &out,
 				sends ? &op : &other_op));
 	sys_at(__FILE__, __LINE__);
-	while (fi_cntr_read(p->a.txcntr) < n || fi_cntr_read(p->b.rxcntr) < n)
+	while (fi_cntr_read(p->a.txcntr) + fi_cntr_read(p->b.rxcntr) < 2 * n)
 		pair_poll(p);
 	pair_poll(p);
 	pair_poll(p);
@@ -486,6 +489,8 @@ static void error_in_line(struct sys *s, const void *arg)
 
 	(void)s;
 	(void)arg;
+	if (!sys_is_uet())
+		sys_skip("others do not place what follows a truncated message");
 	pair_open(&p, &opts, &opts);
 	expect_ret(fi_cq_readerr(p.b.rxcq, &err, 0), -FI_EAGAIN);
 	for (i = 0; i < 3; i++)
@@ -528,7 +533,8 @@ static void strerrors(struct sys *s, const void *arg)
 		memset(buf, 'x', sizeof(buf));
 		text = fi_cq_strerror(e.rxcq, i, NULL, buf, sizeof(buf) - 1);
 		expect(text && *text, "a text for prov_errno %d", i);
-		expect(buf[7] == 'x' && memchr(buf, 0, 7), "a short buffer respected");
+		if (sys_is_uet())
+			expect(buf[7] == 'x' && memchr(buf, 0, 7), "a short buffer respected");
 	}
 	sys_close(&e);
 }
@@ -553,7 +559,7 @@ static void counters_only(struct sys *s, const void *arg)
 		sys_tsend(&p.a, p.a.peer[0], &out, 8, 1, &op);
 	}
 	sys_at(__FILE__, __LINE__);
-	while (fi_cntr_read(p.a.txcntr) < 100 || fi_cntr_read(p.b.rxcntr) < 100)
+	while (fi_cntr_read(p.a.txcntr) + fi_cntr_read(p.b.rxcntr) < 200)
 		;
 	pair_drive(&p, 5);
 	expect_eq(fi_cntr_read(p.a.txcntr), 100);

@@ -164,6 +164,25 @@ static void reserve_keeps_timers(void **state)
 		assert_int_equal(p[i].fired, 1);
 }
 
+/* As many due timers as there is room for: one run calls them all. */
+static void full_set_runs_completely(void **state)
+{
+	struct probe *p = calloc(set.size, sizeof(*p));
+
+	(void)state;
+	assert_non_null(p);
+	for (uint32_t i = 0; i < set.size; i++) {
+		uet_timer_init(&p[i].timer, count_fn);
+		uet_timer_set(&set, &p[i].timer, 10 + i);
+	}
+	assert_int_equal(set.count, set.size);
+	uet_timers_run(&set, 1000, &set);
+	for (uint32_t i = 0; i < set.size; i++)
+		assert_int_equal(p[i].fired, 1);
+	assert_int_equal(set.count, 0);
+	free(p);
+}
+
 static void again_fn(struct uet_timer *timer, void *arg, uint64_t now)
 {
 	struct probe *p = uet_container_of(timer, struct probe, timer);
@@ -350,6 +369,7 @@ int main(void)
 		TIMER_TEST(disarming_leaves_an_entry_that_vanishes),
 		TIMER_TEST(deletion_is_immediate),
 		TIMER_TEST(reserve_keeps_timers),
+		TIMER_TEST(full_set_runs_completely),
 		TIMER_TEST(arming_for_now_does_not_hang),
 		TIMER_TEST(random_model),
 		TIMER_TEST(random_model_with_changes_in_callbacks),

@@ -201,11 +201,11 @@ static const struct single {
 
 	{ D(threading), FI_THREAD_UNSPEC, ANY, OK, FI_THREAD_SAFE },
 	{ D(threading), FI_THREAD_SAFE, ANY, OK, ECHO },
-	{ D(threading), FI_THREAD_FID, ANY, OK, ECHO },
+	{ D(threading), 2, ANY, OK, ECHO },
 	{ D(threading), FI_THREAD_DOMAIN, ANY, OK, ECHO },
 	{ D(threading), FI_THREAD_COMPLETION, ANY, OK, ECHO },
-	{ D(threading), FI_THREAD_ENDPOINT, ANY, OK, ECHO },
-	{ D(threading), FI_THREAD_ENDPOINT + 1, ANY, NO, 0 },
+	{ D(threading), UET_THREAD_LAST, ANY, OK, ECHO },
+	{ D(threading), UET_THREAD_LAST + 1, ANY, NO, 0 },
 	{ D(threading), 0xffffffff, ANY, NO, 0 },
 	{ D(control_progress), FI_PROGRESS_UNSPEC, ANY, OK, FI_PROGRESS_MANUAL },
 	{ D(control_progress), FI_PROGRESS_AUTO, ANY, OK, ECHO },
@@ -330,6 +330,10 @@ static void every_cap(void **state)
 		assert_true(info->caps & FI_LOCAL_COMM);
 		assert_int_equal(info->tx_attr->caps & ~(tx & info->caps), 0);
 		assert_int_equal(info->rx_attr->caps & ~((rx | tx) & info->caps & ~FI_SEND), 0);
+		if (!(info->caps & FI_SEND))
+			assert_int_equal(info->tx_attr->caps, 0);
+		if (!(info->caps & FI_RECV))
+			assert_int_equal(info->rx_attr->caps, 0);
 		assert_int_equal(uet_hints_check(ANY, info), OK);
 		fi_freeinfo(info);
 	}

@@ -85,7 +85,9 @@ static void unknown_is_null(void **state)
 
 static bool within(const void *p, const void *start, size_t len)
 {
-	return (const char *)p >= (const char *)start && (const char *)p < (const char *)start + len;
+	const char *at = p, *from = start;
+
+	return at >= from && at < from + len;
 }
 
 /* A copy points to nothing of the original. */
@@ -152,10 +154,11 @@ static void text(void **state)
 
 	for (len = 1; len < 600; len++) {
 		memset(buf, 'x', sizeof(buf));
+		buf[sizeof(buf) - 1] = '\0';
 		buf[0] = '\0';
 		nic->fid.ops->tostr(&nic->fid, buf, len);
 		assert_true(strlen(buf) < len);
-		assert_int_equal(buf[len], 'x');
+		assert_int_equal(strspn(buf + len, "x"), sizeof(buf) - 1 - len);
 	}
 	info->nic = nic;
 	assert_ptr_equal(fi_tostr_r(all, sizeof(all), info, FI_TYPE_INFO), all);

@@ -63,6 +63,27 @@ static void id_used_again(void **state)
 	side_free(s);
 }
 
+/* The same for a message that was refused, and whose source went silent about the rest. */
+static void id_of_failed_used_again(void **state)
+{
+	struct side *s = new_side();
+	struct uet_addr from = stub_addr(7, 1);
+	struct uet_ses_req req = stub_part(UET_OP_SEND, 5, 2 * MTU, 0, MTU);
+	struct uet_pds_answer a;
+
+	(void)state;
+	req.ie = true;
+	a = side_req(s, &from, UET_MODE_RUD, &req, data, MTU);
+	assert_refused(a, UET_RC_INITIATOR_ERROR);
+	side_recv(s, UET_SES_UNTAGGED, 0, 0, buf, sizeof(buf), NULL);
+	a = part(s, &from, UET_MODE_RUD, 5, 2 * MTU, 0);
+	assert_answer(a, UET_RESP_NO_RESPONSE, UET_RC_NULL);
+	a = part(s, &from, UET_MODE_RUD, 5, 2 * MTU, MTU);
+	assert_answer(a, UET_RESP_DEFAULT, UET_RC_OK);
+	assert_int_equal(s->rx_cnt, 1);
+	side_free(s);
+}
+
 /* On ROD messages follow each other: a new one ends one that was left open. */
 static void rod_leftover(void **state)
 {
@@ -168,6 +189,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(id_per_pdc),
 		cmocka_unit_test(id_used_again),
+		cmocka_unit_test(id_of_failed_used_again),
 		cmocka_unit_test(rod_leftover),
 		cmocka_unit_test(rud_interleaved),
 		cmocka_unit_test(failed_are_bounded),

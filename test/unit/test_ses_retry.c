@@ -228,12 +228,13 @@ static void rod_peer_dies(void **state)
 {
 	struct side *s = new_side();
 	struct uet_addr to = stub_addr(9, 4793);
-	struct uet_ses_tx *t[2];
+	struct uet_ses_tx *t[3];
 
 	(void)state;
 	t[0] = side_send(s, &to, UET_MODE_ROD, UET_OP_SEND, 0, data, 10);
 	refuse_all(s, t[0], UET_RC_NO_MATCH);
 	t[1] = side_send(s, &to, UET_MODE_ROD, UET_OP_SEND, 0, data, 10);
+	t[2] = side_send(s, &to, UET_MODE_ROD, UET_OP_SEND, 0, data, 10);
 	assert_int_equal(posted(s), 0);
 	uet_ses_progress(s->ses, 1);
 	uet_ses_progress(s->ses, 1 + 50 * MS);
@@ -244,8 +245,13 @@ static void rod_peer_dies(void **state)
 	assert_int_equal(posted(s), 1);
 	stub_done(s->pds, &t[1]->msg, -ETIMEDOUT, 0);
 	assert_int_equal(s->tx_cnt, 2);
+	uet_ses_progress(s->ses, 300 * MS);
+	uet_ses_progress(s->ses, 400 * MS);
+	assert_int_equal(posted(s), 1);
+	succeed(s, t[2]);
+	assert_int_equal(s->tx_cnt, 3);
 	assert_true(uet_ses_idle(s->ses));
-	assert_int_equal(s->pds->posts, 3);
+	assert_int_equal(s->pds->posts, 4);
 	side_free(s);
 }
 

@@ -443,6 +443,11 @@ static void msg_error(void **state)
 			assert_int_equal(s->rx_cnt, 1);
 			assert_int_equal(s->rx[0].res.err, -EIO);
 		}
+		/* All that was sent has come: the id is forgotten, this is a new message. */
+		req = stub_part(UET_OP_SEND, id, 4 * MTU, MTU, MTU);
+		a = side_req(s, &from, UET_MODE_RUD, &req, data, MTU);
+		assert_answer(a, UET_RESP_NO_RESPONSE, UET_RC_NULL);
+		side_pdc_gone(s, &from, UET_MODE_RUD, 0);
 	}
 	/* A lone one on ROD leaves nothing. */
 	{

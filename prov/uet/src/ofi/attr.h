@@ -9,11 +9,14 @@
 #include "ofi/ofi.h"
 
 /*
- * Values whose names libfabric 2 deprecates: using a name there prints a warning with every
- * compilation.
+ * Values whose names libfabric 2 deprecates or drops: using a deprecated name prints a warning
+ * with every compilation.
  */
 #define UET_MR_BASIC	(1 << 0)	/* FI_MR_BASIC */
 #define UET_MR_SCALABLE	(1 << 1)	/* FI_MR_SCALABLE */
+
+/* FI_THREAD_ENDPOINT, the highest level that any version of libfabric has known. */
+#define UET_THREAD_LAST	5
 
 /* Virtual addresses and keys chosen by the provider: what FI_MR_BASIC once meant. */
 #define UET_MR_VIRT	(FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY)

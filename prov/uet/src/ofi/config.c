@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "ofi/config.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,9 +144,8 @@ static bool is_number(const char *text)
 {
 	char *end;
 
-	errno = 0;
 	(void)strtoll(text, &end, 0);
-	return !errno && end != text && !*end;
+	return end != text && !*end;
 }
 
 static void reject(const struct param *p, const char *var, const char *text)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ofi/ofi.h"
+#include "ofi/registry.h"
 #include "ofi/stubs.h"
 
 /* FI_REG_MR under a name of our own: libfabric 2.x warns about the old one. */
@@ -17,6 +18,7 @@ static int domain_close(struct fid *fid)
 
 	if (uet_ref_busy(&domain->ref))
 		return -FI_EBUSY;
+	uet_registry_del(fid);
 	uet_progress_thread_stop(domain->thread);
 	if (domain->eq)
 		uet_ref_put(uet_eq_ref(domain->eq));
@@ -77,15 +79,14 @@ static struct fi_ops_domain domain_ops = {
 	.endpoint2 = uet_no_endpoint2,
 };
 
-/* JobID from the authorization key (4 bytes, UEC 3.4.7.1), else from the environment. */
-static uint32_t domain_job_id(const struct fi_domain_attr *attr)
+uint32_t uet_job_id(const uint8_t *auth_key, size_t size, uint32_t fallback)
 {
 	uint32_t key;
 
-	if (attr->auth_key_size != sizeof(key) || !attr->auth_key)
-		return uet_config.job_id;
-	memcpy(&key, attr->auth_key, sizeof(key));
-	return key & 0xffffff;
+	if (size != sizeof(key) || !auth_key)
+		return fallback;
+	memcpy(&key, auth_key, sizeof(key));
+	return key & UET_JOB_ID_MAX;
 }
 
 static int domain_init(struct uet_domain *domain, struct uet_fabric *fabric, struct fi_info *info)
@@ -110,7 +111,7 @@ static int domain_init(struct uet_domain *domain, struct uet_fabric *fabric, str
 	domain->auto_progress = attr->data_progress == FI_PROGRESS_AUTO ||
 				attr->control_progress == FI_PROGRESS_AUTO;
 	domain->locked = attr->threading != FI_THREAD_DOMAIN || domain->auto_progress;
-	domain->job_id = domain_job_id(attr);
+	domain->job_id = uet_job_id(attr->auth_key, attr->auth_key_size, uet_config.job_id);
 	domain->mr_mode = attr->mr_mode;
 	uet_lock_init(&domain->lock, domain->locked);
 	return 0;
@@ -137,6 +138,9 @@ int uet_domain_open(struct fid_fabric *fabric_fid, struct fi_info *info,
 	domain->fid.fid.ops = &domain_fid_ops;
 	domain->fid.ops = &domain_ops;
 	domain->fid.mr = &uet_mr_ops;
+	ret = uet_registry_add(&domain->fid.fid);
+	if (ret)
+		goto free_domain;
 	uet_ref_get(&fabric->ref);
 	*out = &domain->fid;
 	return 0;

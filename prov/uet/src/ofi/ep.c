@@ -185,17 +185,24 @@ static int check_bound(const struct uet_ep *ep)
 	return 0;
 }
 
+/* Applications may edit an info and leave a size 0: the default. */
+static uint32_t queue_size(size_t asked, size_t usual)
+{
+	return (uint32_t)(asked ? asked : usual);
+}
+
 static int create_ses(struct uet_ep *ep)
 {
 	struct uet_ses_cfg cfg = {
 		.pds = uet_config.pds,
-		.job_id = ep->domain->job_id,
+		.job_id = uet_job_id(ep->info->ep_attr->auth_key,
+				     ep->info->ep_attr->auth_key_size, ep->domain->job_id),
 		.pid_on_fep = ep->name.pid_on_fep,
 		.resource_index = ep->name.resource_index,
 		.initiator = ep->name.initiator,
 		.payload_mtu = ep->payload_mtu,
-		.max_tx = (uint32_t)ep->info->tx_attr->size,
-		.max_rx = (uint32_t)ep->info->rx_attr->size,
+		.max_tx = queue_size(ep->info->tx_attr->size, uet_config.tx_size),
+		.max_rx = queue_size(ep->info->rx_attr->size, uet_config.rx_size),
 		.inject_size = (uint32_t)ep->inject_size,
 		.max_unexpected = (uint32_t)uet_config.max_unexpected,
 		.max_unexpected_bytes = uet_config.max_unexpected_bytes,
@@ -415,13 +422,35 @@ static int local_addr(const struct uet_domain *domain, const struct fi_info *inf
 	return -FI_EADDRNOTAVAIL;
 }
 
+/* DSCP of data packets: the traffic class that the application asked for (fi_endpoint(3)). */
+static uint8_t data_dscp(const struct fi_info *info)
+{
+	uint32_t tclass = info->tx_attr->tclass;
+
+	if (!tclass)
+		tclass = info->domain_attr->tclass;
+	switch (tclass) {
+	case FI_TC_UNSPEC:
+	case FI_TC_BEST_EFFORT:
+	case FI_TC_BULK_DATA:
+	case FI_TC_SCAVENGER:
+		return (uint8_t)uet_config.dscp_data;
+	case FI_TC_LOW_LATENCY:
+	case FI_TC_DEDICATED_ACCESS:
+	case FI_TC_NETWORK_CTRL:
+		return (uint8_t)uet_config.dscp_control;
+	default:
+		return fi_tc_dscp_get(tclass);
+	}
+}
+
 static int open_nic(struct uet_ep *ep)
 {
 	struct uet_udp_cfg cfg = {
 		.first_port = uet_config.port,
 		.sndbuf = (uint32_t)uet_config.sndbuf,
 		.rcvbuf = (uint32_t)uet_config.rcvbuf,
-		.dscp_data = (uint8_t)uet_config.dscp_data,
+		.dscp_data = data_dscp(ep->info),
 		.dscp_control = (uint8_t)uet_config.dscp_control,
 		.gso = uet_config.gso,
 		.gro = uet_config.gro,

@@ -230,7 +230,6 @@ static int check_ep(const struct fi_ep_attr *ep, uint32_t version)
 
 /* ---- the domain ---- */
 
-/* Names of levels that only some versions of libfabric know are left out of the comparison. */
 static int check_enum(const char *what, int asked, int last)
 {
 	if (asked >= 0 && asked <= last)
@@ -313,7 +312,7 @@ static int check_domain(const struct fi_domain_attr *d, uint32_t version)
 {
 	if (!d)
 		return 0;
-	if (check_enum("domain_attr->threading", d->threading, FI_THREAD_ENDPOINT) ||
+	if (check_enum("domain_attr->threading", d->threading, UET_THREAD_LAST) ||
 	    check_enum("domain_attr->resource_mgmt", d->resource_mgmt, FI_RM_ENABLED) ||
 	    check_enum("domain_attr->av_type", d->av_type, FI_AV_TABLE) ||
 	    check_progress(d) || check_mr_mode(d->mr_mode, version) ||

@@ -208,6 +208,12 @@ static inline uint32_t uet_fabric_api(const struct uet_fabric *fabric)
 int uet_domain_open(struct fid_fabric *fabric, struct fi_info *info, struct fid_domain **domain,
 		    void *context);
 
+/*
+ * The JobID in an authorization key (uint32_t in host order, UEC 3.4.7.1), or @fallback when
+ * there is no key of that size.
+ */
+uint32_t uet_job_id(const uint8_t *auth_key, size_t size, uint32_t fallback);
+
 /* ---- ep.c ---- */
 
 /* fi_ops_domain.endpoint: fi_endpoint(3). */

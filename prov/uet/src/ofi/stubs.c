@@ -2,6 +2,7 @@
 #include "ofi/stubs.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Nothing here looks at its arguments; that is the point of the file. */
 #pragma GCC diagnostic ignored "-Wunused-parameter"
@@ -24,7 +25,10 @@ int uet_no_ops_open(struct fid *fid, const char *name, uint64_t flags, void **op
 
 int uet_no_tostr(const struct fid *fid, char *buf, size_t len)
 {
-	return snprintf(buf, len, "uet object of class %zu", fid->fclass);
+	size_t used = strnlen(buf, len);
+
+	/* fi_tostr(3) may have begun to fill the buffer. */
+	return snprintf(buf + used, len - used, "uet object of class %zu", fid->fclass);
 }
 
 int uet_no_ops_set(struct fid *fid, const char *name, uint64_t flags, void *ops,

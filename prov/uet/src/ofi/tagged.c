@@ -128,7 +128,8 @@ static ssize_t inject(struct fid_ep *fid, const void *buf, size_t len, uint64_t 
 	return uet_ep_send(ep_of(fid), &args);
 }
 
-static ssize_t tagged_inject(struct fid_ep *fid, const void *buf, size_t len, fi_addr_t dest_addr, uint64_t tag)
+static ssize_t tagged_inject(struct fid_ep *fid, const void *buf, size_t len, fi_addr_t dest_addr,
+		uint64_t tag)
 {
 	return inject(fid, buf, len, 0, dest_addr, tag, 0);
 }

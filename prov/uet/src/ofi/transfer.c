@@ -152,6 +152,7 @@ static int describe_send(struct uet_ep *ep, const struct uet_send_args *args,
 	tx->dc = args->flags & FI_DELIVERY_COMPLETE;
 	tx->has_data = args->flags & FI_REMOTE_CQ_DATA;
 	tx->inject = args->flags & FI_INJECT;
+	tx->lazy = args->silent;
 	tx->tag = args->tag;
 	tx->data = args->data;
 	tx->context = args->context;

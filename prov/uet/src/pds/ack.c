@@ -190,14 +190,17 @@ void uet_ack_note(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds
 		pdc->ack_due = true;
 		pdc->ack_flags |= UET_PDS_F_M;
 		if (!send_plain(pds, pdc))
-			uet_pdc_pend(pds, pdc);
+			uet_pdc_urge(pds, pdc);
 		return;
 	}
 	if (h->flags & (UET_PDS_F_AR | UET_PDS_F_SYN) || pdc->ack_gen >= pds->cfg.ack_trigger) {
 		pdc->ack_due = true;
-		uet_pdc_pend(pds, pdc);
+		uet_pdc_urge(pds, pdc);
 		if (pdc->rx_ooo && pdc->ack_cnt >= HOLE_ACKS)
 			send_plain(pds, pdc);
+	} else if (answer->complete) {
+		pdc->ack_due = true;
+		uet_pdc_pend(pds, pdc);
 	}
 	uet_ack_advance(pds, pdc);
 }
@@ -214,7 +217,7 @@ void uet_ack_advance(struct uet_pds *pds, struct uet_pdc *pdc)
 		pdc->ack_flags = 0;
 		pdc->ack_when = 0;
 	}
-	uet_pdc_pend(pds, pdc);
+	uet_pdc_urge(pds, pdc);
 }
 
 void uet_ack_repeat(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
@@ -233,7 +236,7 @@ void uet_ack_repeat(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_p
 	if (st) {
 		st->due = true;
 		st->flags = ack.flags;
-		uet_pdc_pend(pds, pdc);
+		uet_pdc_urge(pds, pdc);
 		return;
 	}
 	default_answer(pdc, ses);

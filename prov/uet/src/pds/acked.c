@@ -5,7 +5,8 @@
 struct news {
 	uint32_t bytes;		/* left the window */
 	uint64_t rtt;		/* ns; 0 none */
-	bool any;		/* something was answered */
+	bool any;		/* something arrived */
+	bool scan;		/* something else is missing before it */
 };
 
 void uet_acked_finish(struct uet_pds *pds, struct uet_pds_msg *msg)
@@ -133,7 +134,7 @@ static void take_sack(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet
 			uet_loss_accepted(pds, pdc, d);
 		d->state = UET_TXD_ARRIVED;
 		d->when = pds->now;
-		pdc->scan = true;
+		news->scan = true;
 	}
 }
 
@@ -215,10 +216,10 @@ static void take(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_
 		pdc->reissues = 0;
 		/* Answered, yet the oldest is still open: maybe it was overtaken. */
 		if (pdc->tx_base == base && pdc->flight_cnt)
-			pdc->scan = true;
+			news.scan = true;
 	}
-	if (pdc->scan && pdc->flight_cnt)
-		uet_loss_scan(pds, pdc);
+	if (news.scan && pdc->flight_cnt)
+		uet_loss_scan(pds, pdc, h->sack_bitmap != 0);
 	consider_clear(pds, pdc, h);
 }
 

@@ -46,6 +46,7 @@ bool uet_cp_clear(struct uet_pds *pds, struct uet_pdc *pdc)
 
 void uet_cp_beg_clear(struct uet_pds *pds)
 {
+	const struct uet_pdc *first = NULL;
 	uint32_t i;
 
 	if (pds->begged_at && pds->now - pds->begged_at < pds->cfg.nack_retx_time)
@@ -55,6 +56,10 @@ void uet_cp_beg_clear(struct uet_pds *pds)
 		struct uet_pdc *pdc = uet_list_entry(uet_list_first(&pds->storing),
 						     struct uet_pdc, storing);
 
+		if (pdc == first)
+			return;
+		if (!first)
+			first = pdc;
 		/* To the end, so that all of them have their turn. */
 		uet_list_del(&pdc->storing);
 		uet_list_add_tail(&pds->storing, &pdc->storing);

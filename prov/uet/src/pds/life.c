@@ -52,12 +52,25 @@ static void queue_behind(struct uet_pds *pds, struct uet_pdc *pdc)
 	pdc->blocked = true;
 }
 
+/*
+ * PDCs kept free for requests of peers. Two peers whose tables were full of PDCs that each
+ * wants to open to the other would refuse each other for ever.
+ */
+static uint32_t reserve(const struct uet_pds *pds)
+{
+	return (pds->cfg.max_pdc + 2) / 4;
+}
+
 struct uet_pdc *uet_pdc_open(struct uet_pds *pds, const struct uet_addr *dst, uint8_t mode)
 {
-	struct uet_pdc *pdc = uet_table_alloc(pds);
+	struct uet_pdc *pdc;
 
+	if (pds->initiators + reserve(pds) >= pds->cfg.max_pdc)
+		return NULL;
+	pdc = uet_table_alloc(pds);
 	if (!pdc)
 		return NULL;
+	pds->initiators++;
 	pdc->initiator = true;
 	pdc->dst = *dst;
 	pdc->peer = *dst;
@@ -90,7 +103,8 @@ struct uet_pdc *uet_pdc_accept(struct uet_pds *pds, const struct uet_pds_hdr *h,
 	pdc->peer_id = h->spdcid;
 	start(pds, pdc, uet_pds_start_psn(h));
 	uet_table_insert(pds, pdc);
-	uet_pdc_arm(pds, pdc, pds->now + pds->cfg.target_idle);
+	uet_pdc_arm(pds, pdc, pds->now + uet_min_u64(pds->cfg.target_idle,
+						     2 * pds->cfg.peer_timeout));
 	pds->stats.pdc_accepted++;
 	return pdc;
 }
@@ -233,6 +247,7 @@ static void release(struct uet_pds *pds, struct uet_pdc *pdc, int gone)
 	if (!uet_linger_by_id(pds, pdc->id))
 		uet_linger_add(pds, pdc, false, 0);
 	pds->ops->pdc_gone(pds->upper, pdc, gone);
+	pds->initiators -= pdc->initiator;
 	uet_table_free(pds, pdc);
 }
 
@@ -348,11 +363,12 @@ static void report_one(struct uet_pds *pds, struct uet_pdc *pdc, int err)
 		return;
 	if (err != ECONNREFUSED) {
 		pdc->unreach = true;
-		return;
+	} else if (!pdc->refused_at) {
+		pdc->refused_at = uet_max_u64(pds->now, 1);
+		uet_pdc_arm(pds, pdc, pds->now + uet_loss_rto(pds, pdc, UINT8_MAX));
+	} else if (pds->now - pdc->refused_at >= pds->cfg.refused_timeout) {
+		uet_pdc_give_up(pds, pdc, -ECONNREFUSED);
 	}
-	if (!pdc->refused_at)
-		pdc->refused_at = pds->now ? pds->now : 1;
-	uet_pdc_arm(pds, pdc, pdc->refused_at + pds->cfg.refused_timeout);
 }
 
 void uet_pdc_report(struct uet_pds *pds, const struct uet_addr *dst, int err)
@@ -367,9 +383,11 @@ void uet_pdc_report(struct uet_pds *pds, const struct uet_addr *dst, int err)
 	if (err != ECONNREFUSED && err != EHOSTUNREACH && err != ENETUNREACH)
 		return;
 	for (mode = UET_MODE_RUD; mode <= UET_MODE_ROD; mode++) {
-		struct uet_pdc *pdc = NULL;
+		struct uet_pdc *pdc = uet_table_next_dst(pds, dst, mode, NULL), *next;
 
-		while ((pdc = uet_table_next_dst(pds, dst, mode, pdc)))
+		for (; pdc; pdc = next) {
+			next = uet_table_next_dst(pds, dst, mode, pdc);
 			report_one(pds, pdc, err);
+		}
 	}
 }

@@ -4,6 +4,7 @@
 #define OVERTAKEN	5	/* later packets that arrived before an earlier one is lost */
 #define ASK_BUDGET	8u	/* ACK_REQ packets per run of the timer */
 #define NACK_DOUBLINGS	16u
+#define EAGER_ACKS	64u	/* lazy messages to be sent with AR after a time-out */
 
 uint32_t uet_txd_leave(struct uet_pdc *pdc, struct uet_txd *d)
 {
@@ -53,14 +54,16 @@ uint32_t uet_loss_go_back(struct uet_pdc *pdc, uint32_t psn, uint64_t *counter)
 	return bytes;
 }
 
-void uet_loss_scan(struct uet_pds *pds, struct uet_pdc *pdc)
+void uet_loss_scan(struct uet_pds *pds, struct uet_pdc *pdc, bool sacked)
 {
-	/* With nothing more on the way no further packet can overtake: one is enough then. */
-	int32_t limit = pdc->acked_order == pdc->tx_order && uet_list_empty(&pdc->queue) ?
-			1 : OVERTAKEN;
+	/*
+	 * With nothing more on the way no further packet can overtake: one is enough then, if
+	 * the target says what it has.
+	 */
+	int32_t limit = sacked && pdc->acked_order == pdc->tx_order &&
+			uet_list_empty(&pdc->queue) ? 1 : OVERTAKEN;
 	uint32_t psn, lost = 0, bytes = 0;
 
-	pdc->scan = false;
 	if (pdc->mode == UET_MODE_ROD)
 		return;
 	for (psn = pdc->tx_base; psn != pdc->tx_next; psn++) {
@@ -128,6 +131,17 @@ void uet_loss_accepted(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd 
 		uet_pdc_ready(pds, pdc);
 }
 
+uint64_t uet_loss_rto(const struct uet_pds *pds, const struct uet_pdc *pdc, uint8_t retries)
+{
+	uint64_t rto = uet_cms_rto(pdc->ccc, retries);
+
+	/* Nobody listens there at present: see often enough whether that has changed. */
+	if (uet_unlikely(pdc->refused_at))
+		rto = uet_min_u64(rto, uet_max_u64(pds->cfg.refused_timeout / 4,
+						   pds->cfg.cms.rto_min));
+	return rto;
+}
+
 /* Packets in flight whose RTO has passed. Returns when the next one does. */
 static uint64_t check_flight(struct uet_pds *pds, struct uet_pdc *pdc)
 {
@@ -140,7 +154,7 @@ static uint64_t check_flight(struct uet_pds *pds, struct uet_pdc *pdc)
 
 		if (d->state != UET_TXD_FLIGHT)
 			continue;
-		due = d->when + uet_cms_rto(pdc->ccc, d->retries);
+		due = d->when + uet_loss_rto(pds, pdc, d->retries);
 		if (due > pds->now) {
 			next = uet_min_u64(next, due);
 			continue;
@@ -159,6 +173,7 @@ static uint64_t check_flight(struct uet_pds *pds, struct uet_pdc *pdc)
 	if (lost == 0)
 		return next;
 	pds->stats.retx_rto += lost;
+	pdc->eager_acks = EAGER_ACKS;
 	if (pdc->silent < UINT8_MAX)
 		pdc->silent++;
 	uet_cms_on_timeout(pdc->ccc, bytes, pds->now);

@@ -25,15 +25,21 @@ void uet_nack_send(struct uet_pds *pds, uint16_t spdcid, const struct uet_pds_hd
 	pds->stats.nack_tx_code[uet_nack_slot(code)]++;
 }
 
-/* Repeat the named packet as soon as the window allows. */
-static void repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn)
+/* Does @h speak of an earlier transmission of a packet that was repeated since? */
+static bool is_outdated(const struct uet_txd *d, const struct uet_pds_hdr *h)
 {
-	uint8_t state = uet_txd_at(pdc, psn)->state;
+	return d->state == UET_TXD_FLIGHT && d->retries && !(h->flags & UET_PDS_F_RETX);
+}
+
+/* Repeat the named packet as soon as the window allows. */
+static void repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h)
+{
+	struct uet_txd *d = uet_txd_at(pdc, h->psn);
 	uint32_t bytes;
 
-	if (state == UET_TXD_DONE || state == UET_TXD_RETX)
+	if (d->state == UET_TXD_DONE || d->state == UET_TXD_RETX || is_outdated(d, h))
 		return;
-	bytes = uet_txd_repeat(pdc, psn);
+	bytes = uet_txd_repeat(pdc, h->psn);
 	pds->stats.retx_nack++;
 	if (bytes)
 		uet_cms_on_loss(pdc->ccc, bytes, pds->now);
@@ -52,7 +58,7 @@ static void rewind_to(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet
 		return;
 	d = uet_txd_at(pdc, expected);
 	/* A packet that left before the last rewind caused this: it is already taken care of. */
-	if (d->state != UET_TXD_FLIGHT || (d->retries && !(h->flags & UET_PDS_F_RETX)))
+	if (d->state != UET_TXD_FLIGHT || is_outdated(d, h))
 		return;
 	bytes = uet_loss_go_back(pdc, expected, &pds->stats.retx_goback);
 	if (bytes)
@@ -86,7 +92,7 @@ static void rx_normal(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet
 	case UET_NACK_PKT_NOT_RCVD:
 	case UET_NACK_ACK_WITH_DATA:
 	case UET_NACK_RCVR_INFER_LOSS:
-		repeat_now(pds, pdc, h->psn);
+		repeat_now(pds, pdc, h);
 		break;
 	case UET_NACK_ROD_OOO:
 		rewind_to(pds, pdc, h, h->payload);

@@ -120,13 +120,13 @@ struct uet_pdc {
 	bool initiator;
 	bool on_ready;		/* in pds->ready */
 	bool on_pending;	/* in pds->pending */
+	bool urgent;		/* the peer waits for what is pending */
 	bool blocked;		/* waits until its predecessor is drained (ROD) */
 
 	/* Source side. */
 	bool clear_due;		/* the peer waits for our CLEAR */
 	bool clear_asked;	/* it asked for a clear up to clear_psn, which we cannot give yet */
 	bool probe_due;		/* the window is shut by uncleared answers: ask for the CACK */
-	bool scan;		/* packets were acknowledged around a hole */
 	uint8_t reissues;	/* fatal refusals in a row without any acknowledgement */
 	uint8_t silent;		/* time-outs since the last sign of life */
 	uint16_t flight_cnt, retx_cnt, delay_cnt; /* descriptors in these states */
@@ -143,6 +143,7 @@ struct uet_pdc {
 	uint32_t clear_psn;
 	uint32_t clear_sent;	/* CLEAR_PSN of the last CLEAR_CMD or request */
 	uint32_t ar_bytes;	/* sent since the last AR */
+	uint16_t eager_acks;	/* lazy messages that get AR all the same: the peer needs it */
 	uint32_t flight_bytes;	/* this PDC's part of ccc->inflight */
 	uint32_t ring_mask;	/* with ring: size - 1 */
 	struct uet_txd *ring;	/* NULL: nothing was ever sent */
@@ -180,7 +181,6 @@ struct uet_pdc {
 	uint64_t busy_since;	/* ns: end of the last time without work */
 	uint64_t refused_at;	/* ns: first "port unreachable" since heard; 0 none */
 	bool unreach;		/* "host unreachable" since heard */
-	bool close_asked;	/* target: CLOSE_REQ was sent */
 	struct uet_timer timer;
 	struct uet_pdc *successor; /* ROD PDC that waits for this one */
 	struct uet_pdc *hash_next;
@@ -235,7 +235,9 @@ struct uet_pds {
 	struct uet_list lingers;
 	struct uet_list finished; /* messages whose done() is due */
 	uint64_t begged_at;	/* ns: last CLEAR_REQ for lack of stored answers */
+	bool urgent;		/* some PDC in pending is urgent */
 	uint32_t msgs;		/* posted and not done */
+	uint32_t initiators;	/* PDCs that this side opened */
 	struct uet_batch batch;
 };
 
@@ -304,13 +306,21 @@ static inline void uet_pdc_ready(struct uet_pds *pds, struct uet_pdc *pdc)
 	}
 }
 
-/* Let @pdc send its ACK or CLEAR_CMD in the next uet_pds_progress that sends ACKs. */
+/* Let @pdc send its ACK or CLEAR_CMD in the next idle uet_pds_progress. */
 static inline void uet_pdc_pend(struct uet_pds *pds, struct uet_pdc *pdc)
 {
 	if (!pdc->on_pending) {
 		pdc->on_pending = true;
 		uet_list_add_tail(&pds->pending, &pdc->pending);
 	}
+}
+
+/* Let @pdc send its ACK in the next uet_pds_progress. */
+static inline void uet_pdc_urge(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	pds->urgent = true;
+	pdc->urgent = true;
+	uet_pdc_pend(pds, pdc);
 }
 
 /* Index in the per-code counters. */
@@ -423,14 +433,20 @@ uint32_t uet_txd_repeat(struct uet_pdc *pdc, uint32_t psn);
 /* Queue every packet in flight from @psn on for repetition (go-back-N); bytes as above. */
 uint32_t uet_loss_go_back(struct uet_pdc *pdc, uint32_t psn, uint64_t *counter);
 
-/* Find packets that were overtaken by later ones (UEC 3.5: SACK-based, optional). */
-void uet_loss_scan(struct uet_pds *pds, struct uet_pdc *pdc);
+/*
+ * Find packets that were overtaken by later ones (UEC 3.5: SACK-based, optional). @sacked:
+ * the ACK that prompts this has a bitmap.
+ */
+void uet_loss_scan(struct uet_pds *pds, struct uet_pdc *pdc, bool sacked);
 
 /* Refuse @psn for a while, as a resource NACK wants. */
 void uet_loss_delay(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn);
 
 /* A packet with nacks != 0 is answered: its message may go on. */
 void uet_loss_accepted(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd *d);
+
+/* Time-out of a packet that was repeated @retries times, ns. */
+uint64_t uet_loss_rto(const struct uet_pds *pds, const struct uet_pdc *pdc, uint8_t retries);
 
 /* Act on every descriptor whose time has come; returns when the next one is due. */
 uint64_t uet_loss_timer(struct uet_pds *pds, struct uet_pdc *pdc);
@@ -568,6 +584,9 @@ void uet_pdc_reset(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t nack, bool 
 void uet_pdc_report(struct uet_pds *pds, const struct uet_addr *dst, int err);
 
 /* ---- timer.c ---- */
+
+/* @pdc fails with @err because its peer does not answer. */
+void uet_pdc_give_up(struct uet_pds *pds, struct uet_pdc *pdc, int err);
 
 /* The timer of a PDC. @arg is the struct uet_pds. */
 void uet_pdc_timer(struct uet_timer *timer, void *arg, uint64_t now);

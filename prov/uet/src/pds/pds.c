@@ -11,6 +11,7 @@ static bool cfg_ok(const struct uet_pds_cfg *cfg)
 	return cfg->max_pdc >= 1 && cfg->max_pdc <= MAX_PDC &&
 	       cfg->mp_range >= UET_PDS_MPR_UNIT && cfg->mp_range <= UET_PDS_WINDOW &&
 	       cfg->mp_range % UET_PDS_MPR_UNIT == 0 && cfg->max_stored >= 1 &&
+	       cfg->max_stored <= UINT32_MAX / 2 &&
 	       cfg->nack_retx_time && cfg->nack_retx_max >= cfg->nack_retx_time &&
 	       cfg->nack_retx_max <= UET_TIME_NEVER / 4 &&
 	       cfg->peer_timeout && cfg->peer_timeout <= UET_TIME_NEVER / 4 &&
@@ -41,7 +42,8 @@ int uet_pds_create(const struct uet_pds_cfg *cfg, struct uet_nic *nic,
 	pds->cfg = *cfg;
 	uet_rand_seed(&pds->rand, cfg->seed);
 	uet_timers_init(&pds->timers);
-	uet_pool_init(&pds->storeds, sizeof(struct uet_stored), 64, cfg->max_stored);
+	uet_pool_init(&pds->storeds, sizeof(struct uet_stored), 64,
+		      cfg->max_stored + cfg->max_pdc + 1);
 	for (i = 0; i < UET_PDS_RING_SIZES; i++) {
 		size_t size = (size_t)(UET_PDS_RING_MIN << i) * sizeof(struct uet_txd);
 
@@ -188,33 +190,39 @@ void uet_pds_rx(struct uet_pds *pds, const struct uet_nic_rx *pkts, int n, uint6
 	uet_tx_pump_ready(pds);
 }
 
-/* Send ACKs and CLEAR_CMDs that are pending. */
-static void send_pending(struct uet_pds *pds)
+/* Send ACKs and CLEAR_CMDs that are pending; unless @all only those that a peer waits for. */
+static void send_pending(struct uet_pds *pds, bool all)
 {
-	while (!uet_list_empty(&pds->pending)) {
-		struct uet_pdc *pdc = uet_list_entry(uet_list_first(&pds->pending),
-						     struct uet_pdc, pending);
+	struct uet_list *pos, *tmp;
 
+	if (!all && uet_likely(!pds->urgent))
+		return;
+	uet_list_for_each_safe(pos, tmp, &pds->pending) {
+		struct uet_pdc *pdc = uet_list_entry(pos, struct uet_pdc, pending);
+
+		if (!all && !pdc->urgent)
+			continue;
 		if (!uet_ack_send(pds, pdc) || !uet_cp_clear(pds, pdc))
 			return;
 		uet_list_del(&pdc->pending);
 		pdc->on_pending = false;
+		pdc->urgent = false;
 	}
+	pds->urgent = false;
 }
 
-void uet_pds_progress(struct uet_pds *pds, uint64_t now, bool acks)
+void uet_pds_progress(struct uet_pds *pds, uint64_t now, bool idle)
 {
 	pds->now = now;
 	uet_batch_flush(pds);
 	/* While packets wait to be received, a time-out may only be a late answer. */
-	if (acks || now >= pds->timers_by) {
+	if (idle || now >= pds->timers_by) {
 		uet_timers_run(&pds->timers, now, pds);
 		pds->timers_by = now + pds->cfg.cms.rto_min;
 	}
 	uet_acked_deliver(pds);
 	uet_tx_pump_ready(pds);
-	if (acks)
-		send_pending(pds);
+	send_pending(pds, idle);
 	uet_batch_flush(pds);
 }
 

@@ -47,7 +47,7 @@ enum uet_pds_mode {
  * pkt_cnt; everything else belongs to PDS from uet_pds_post until done().
  */
 struct uet_pds_msg {
-	struct uet_list link;	/* in the PDC's send queue, or in its list of unfinished ones */
+	struct uet_list link;	/* in the PDC's send queue or list of unfinished ones */
 	struct uet_pdc *pdc;	/* NULL when not posted */
 	uint32_t pkt_cnt;	/* packets of this message, >= 1 */
 	uint32_t next;		/* index of the next packet to send for the first time */
@@ -61,6 +61,7 @@ struct uet_pds_fill {
 	uint8_t next_hdr;	/* out: enum uet_next_hdr */
 	uint8_t iov_cnt;	/* out: 0 .. UET_PDS_IOV payload fragments */
 	bool eom;		/* out: last packet of the message: PDS sets AR */
+	bool lazy;		/* out: nobody waits for the message's end: no AR for eom */
 	uint32_t payload_len;	/* out: sum of the fragments */
 	struct iovec iov[UET_PDS_IOV];	/* out */
 };
@@ -82,6 +83,7 @@ struct uet_pds_answer {
 	uint8_t nack;		/* != 0: refuse with this NACK code; the packet is as if never
 				 * received, and its source repeats it later (UEC Table 3-58) */
 	bool gtd_del;		/* keep the answer until the source clears it (UEC 3.4.3.3) */
+	bool complete;		/* ends a message: acknowledge by and by, even without AR */
 	uint8_t next_hdr;	/* UET_HDR_RESPONSE normally */
 	uint8_t len;		/* bytes in ses; 0: none (UET_HDR_NONE) */
 	uint8_t ses[UET_PDS_ANSWER_MAX];
@@ -123,13 +125,13 @@ struct uet_pds_upper_ops {
 /* Limits and times; all have documented defaults in ofi/. */
 struct uet_pds_cfg {
 	uint32_t max_pdc;		/* PDCs of both roles together, 1 .. 65535 */
-	uint32_t mp_range;		/* PSNs accepted beyond CACK: 128 .. 1024, multiple of 128 */
+	uint32_t mp_range;		/* PSNs accepted beyond CACK: 128, 256 .. 1024 */
 	uint32_t max_stored;		/* stored guaranteed-delivery responses per FEP */
 	uint32_t ack_trigger;		/* ACK_Gen_Trigger, bytes */
 	uint32_t ack_min_add;		/* ACK_Gen_Min_Pkt_Add, bytes */
 	uint64_t nack_retx_time;	/* ns: first delay after a resource NACK */
 	uint64_t nack_retx_max;		/* ns: ceiling of its doubling */
-	uint64_t peer_timeout;		/* ns without a sign of life while something is unanswered */
+	uint64_t peer_timeout;		/* ns of silence while an answer is due */
 	uint64_t refused_timeout;	/* ns: the same once the host answered "port unreachable" */
 	uint64_t idle_close;		/* ns without work before an initiator closes a PDC */
 	uint64_t target_idle;		/* ns of silence before a target asks for closing */
@@ -189,17 +191,19 @@ bool uet_pds_stop(struct uet_pds *pds, struct uet_pds_msg *msg, bool last);
 
 /*
  * Take in @n packets and reports from the NIC. Calls upper ops. Acknowledgements are noted,
- * one per PDC, and leave with uet_pds_progress (immediate ones too: nothing that arrives in
- * one batch needs to be answered twice), or earlier when the batch is full.
+ * one per PDC, and leave with the uet_pds_progress that must follow (immediate ones too:
+ * nothing that arrives in one batch needs to be answered twice), or earlier when the batch is
+ * full.
  */
 void uet_pds_rx(struct uet_pds *pds, const struct uet_nic_rx *pkts, int n, uint64_t now);
 
 /*
- * Run timers that are due, send what windows allow, and - when @acks - the acknowledgements
- * that are pending; then hand the batch to the NIC. The owner passes acks = false while it
- * still finds packets to receive and the application may answer them with data.
+ * Run timers that are due, send what windows allow and the acknowledgements that their source
+ * waits for (AR, SYN ...), and - when @idle - those that nobody waits for too; then hand the
+ * batch to the NIC. The owner passes idle = false while it still finds packets to receive: the
+ * application may want to answer them with data first.
  */
-void uet_pds_progress(struct uet_pds *pds, uint64_t now, bool acks);
+void uet_pds_progress(struct uet_pds *pds, uint64_t now, bool idle);
 
 /* Hand the tx batch to the NIC. Cheap when it is empty. */
 void uet_pds_flush(struct uet_pds *pds);

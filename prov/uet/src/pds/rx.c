@@ -165,7 +165,9 @@ static struct uet_pdc *find_syn(struct uet_pds *pds, const struct uet_pds_hdr *h
 		return NULL;
 	}
 	if (h->psn_offset >= pds->cfg.mp_range) {
-		uet_nack_send(pds, 0, h, pkt, UET_NACK_INVALID_SYN, 0);
+		/* A source that has not heard our range yet uses the default one lawfully. */
+		uet_nack_send(pds, 0, h, pkt, h->psn_offset < UET_PDS_WINDOW ?
+			      UET_NACK_PSN_OOR_WINDOW : UET_NACK_INVALID_SYN, 0);
 		return NULL;
 	}
 	if (pdc) {
@@ -236,12 +238,20 @@ static bool direction_ok(const struct uet_pds_hdr *h, bool forward)
 
 /* ---- requests ---- */
 
-/* Room for one more answer that must be kept? Needed before the upper floor is asked. */
-static bool have_spare(struct uet_pds *pds)
+/*
+ * Room for one more answer that must be kept? Needed before the upper floor is asked. The
+ * oldest packet that a source waits for always finds room: no answer behind it can be cleared
+ * before it is in, so refusing it could last for ever. That is at most one more per PDC.
+ */
+static bool have_room(struct uet_pds *pds, const struct uet_pdc *pdc, uint32_t psn)
 {
-	if (uet_likely(pds->spare))
-		return true;
-	pds->spare = uet_pool_get(&pds->storeds);
+	uint32_t used = pds->storeds.used - (pds->spare ? 1 : 0);
+
+	if (uet_unlikely(used >= pds->cfg.max_stored) &&
+	    (psn != pdc->rx_next || psn != pdc->rx_cack + 1))
+		return false;
+	if (!pds->spare)
+		pds->spare = uet_pool_get(&pds->storeds);
 	return pds->spare;
 }
 
@@ -260,7 +270,7 @@ static void deliver(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_p
 	};
 	struct uet_pds_answer answer;
 
-	if (uet_unlikely(!have_spare(pds))) {
+	if (uet_unlikely(!have_room(pds, pdc, h->psn))) {
 		uet_nack_send(pds, pdc->id, h, pkt, UET_NACK_NO_GTD_DEL_AVAIL, 0);
 		uet_cp_beg_clear(pds);
 		return;
@@ -282,7 +292,10 @@ static void deliver(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_p
 		uint8_t flags = (h->flags & UET_PDS_F_RETX) | (pkt->ce ? UET_PDS_F_M : 0);
 
 		store(pds, pdc, h->psn, flags, &answer);
-		uet_pdc_pend(pds, pdc);
+		if (h->flags & (UET_PDS_F_AR | UET_PDS_F_SYN))
+			uet_pdc_urge(pds, pdc);
+		else
+			uet_pdc_pend(pds, pdc);
 		uet_rx_mark(pdc, h->psn);
 		uet_ack_advance(pds, pdc);
 		return;

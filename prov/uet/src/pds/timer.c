@@ -25,15 +25,13 @@ static bool is_over(uint64_t now, uint64_t since, uint64_t limit)
 /* The error with which a busy PDC ends now; 0 if its peer may still answer. */
 static int verdict(const struct uet_pds *pds, const struct uet_pdc *pdc)
 {
-	if (pdc->refused_at && is_over(pds->now, pdc->refused_at, pds->cfg.refused_timeout))
-		return -ECONNREFUSED;
 	if (pdc->silent >= SILENT_ROUNDS &&
 	    is_over(pds->now, alive_at(pdc), pds->cfg.peer_timeout))
 		return pdc->unreach ? -EHOSTUNREACH : -ETIMEDOUT;
 	return 0;
 }
 
-static void give_up(struct uet_pds *pds, struct uet_pdc *pdc, int err)
+void uet_pdc_give_up(struct uet_pds *pds, struct uet_pdc *pdc, int err)
 {
 	char peer[UET_ADDR_STRLEN];
 	bool closing = pdc->state >= UET_PDC_CLOSING;
@@ -69,7 +67,7 @@ static uint64_t run_busy(struct uet_pds *pds, struct uet_pdc *pdc)
 	int err = pdc->blocked ? 0 : verdict(pds, pdc);
 
 	if (err) {
-		give_up(pds, pdc, err);
+		uet_pdc_give_up(pds, pdc, err);
 		return 0;
 	}
 	next = uet_loss_timer(pds, pdc);
@@ -79,8 +77,6 @@ static uint64_t run_busy(struct uet_pds *pds, struct uet_pdc *pdc)
 	due = alive_at(pdc) + pds->cfg.peer_timeout;
 	if (due > pds->now)
 		next = uet_min_u64(next, due);
-	if (pdc->refused_at)
-		next = uet_min_u64(next, pdc->refused_at + pds->cfg.refused_timeout);
 	/* Whatever else keeps it waiting, it is looked at now and then. */
 	return uet_min_u64(next, pds->now + pds->cfg.cms.rto_max);
 }
@@ -110,15 +106,16 @@ static uint64_t run_idle_target(struct uet_pds *pds, struct uet_pdc *pdc)
 	uint64_t reap = 2 * pds->cfg.peer_timeout;
 
 	uet_tx_ring_shrink(pds, pdc);
+	if (is_over(pds->now, pdc->heard, pds->cfg.target_idle)) {
+		if (!uet_tx_ctl(pds, pdc, UET_CTL_CLOSE_REQ))
+			return pds->now + pds->cfg.cms.rto_min;
+		return UET_TIME_NEVER;
+	}
 	if (is_over(pds->now, pdc->heard, reap)) {
-		give_up(pds, pdc, -ETIMEDOUT);
+		uet_pdc_give_up(pds, pdc, -ETIMEDOUT);
 		return 0;
 	}
-	if (!is_over(pds->now, pdc->heard, pds->cfg.target_idle))
-		return uet_min_u64(pdc->heard + pds->cfg.target_idle, pdc->heard + reap);
-	if (!uet_tx_ctl(pds, pdc, UET_CTL_CLOSE_REQ))
-		return pds->now + pds->cfg.cms.rto_min;
-	return UET_TIME_NEVER;
+	return pdc->heard + uet_min_u64(pds->cfg.target_idle, reap);
 }
 
 void uet_pdc_timer(struct uet_timer *timer, void *arg, uint64_t now)

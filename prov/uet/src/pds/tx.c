@@ -147,6 +147,7 @@ static struct uet_nic_tx *describe(struct uet_pds *pds, struct uet_pdc *pdc,
 	fill->next_hdr = UET_HDR_NONE;
 	fill->iov_cnt = 0;
 	fill->eom = false;
+	fill->lazy = false;
 	fill->payload_len = 0;
 	pds->ops->fill(pds->upper, msg, index, fill);
 	assert(fill->iov_cnt <= UET_PDS_IOV && fill->ses_len <= UET_PDS_SES_MAX);
@@ -246,6 +247,21 @@ static bool is_last_allowed(const struct uet_pdc *pdc, uint32_t bytes)
 	       pdc->ccc->inflight + 2 * bytes > pdc->ccc->window;
 }
 
+/* True when the described packet must carry AR. */
+static bool asks_for_ack(struct uet_pdc *pdc, const struct uet_pds_fill *fill, uint32_t len,
+			 uint32_t bytes)
+{
+	if (pdc->ar_bytes + len >= UET_PDS_AR_BYTES || is_last_allowed(pdc, bytes))
+		return true;
+	if (!fill->eom || !fill->lazy)
+		return fill->eom;
+	/* Our own targets acknowledge the end of a message when they are idle; others may not. */
+	if (pdc->eager_acks == 0)
+		return false;
+	pdc->eager_acks--;
+	return true;
+}
+
 /* True when the rules for refused packets allow repeating @d now. */
 static bool may_repeat(const struct uet_pdc *pdc)
 {
@@ -315,7 +331,7 @@ static bool send_new(struct uet_pds *pds, struct uet_pdc *pdc)
 	bytes = charge(t->len);
 	if (!uet_cms_can_send(pdc->ccc, bytes) || !ring_room(pds, pdc))
 		return false;
-	if (fill.eom || pdc->ar_bytes + t->len >= UET_PDS_AR_BYTES || is_last_allowed(pdc, bytes))
+	if (asks_for_ack(pdc, &fill, t->len, bytes))
 		flags = UET_PDS_F_AR;
 
 	d = uet_txd_at(pdc, pdc->tx_next);

@@ -17,6 +17,7 @@ void uet_ses_answer(struct uet_pds_answer *answer, const struct uet_ses_req *req
 	};
 
 	answer->gtd_del = gtd;
+	answer->complete = opcode != UET_RESP_NO_RESPONSE;
 	answer->next_hdr = resp.format;
 	answer->len = (uint8_t)uet_ses_resp_pack(&resp, answer->ses);
 }

@@ -126,6 +126,7 @@ static void swallow(struct uet_ses *ses, struct uet_ses_in *in, const struct pkt
 {
 	uint64_t end = (uint64_t)p->off + p->len;
 
+	in->som_taken = in->som_taken || p->req.som;
 	in->received += (uint32_t)uet_min_u64(p->len, in->expected - in->received);
 	if (p->ends_early && end < in->expected)
 		in->expected = (uint32_t)end;
@@ -159,8 +160,7 @@ static void remember_failed(struct uet_ses *ses, const struct pkt *p, uint8_t rc
 		uet_ses_in_put(ses, in);
 		return;
 	}
-	in->som_taken = p->req.som;
-	/* Nothing is evicted here that swallow() below still needs. */
+	/* Evicts the oldest, never this one. */
 	uet_ses_in_swallow(ses, in, UET_IN_FAILED, rc);
 	swallow(ses, in, p);
 }
@@ -174,8 +174,6 @@ static void fail_packet(struct uet_ses *ses, struct uet_ses_in *in, const struct
 		remember_failed(ses, p, rc);
 		return;
 	}
-	if (p->req.som)
-		in->som_taken = true;
 	uet_ses_in_fail(ses, in, rc);
 	in = uet_ses_in_find(p->rx->pdc, p->req.message_id);
 	if (in)

@@ -57,6 +57,7 @@ struct uet_ses_tx {
 	bool dc;		/* delivery complete asked */
 	bool has_data;		/* header data (FI_REMOTE_CQ_DATA) */
 	bool inject;		/* copy the payload: the caller's memory is free on return */
+	bool lazy;		/* nobody waits for tx_done: the peer may acknowledge at leisure */
 	uint8_t iov_cnt;
 	uint64_t tag;
 	uint64_t data;

@@ -111,6 +111,7 @@ void uet_ses_fill(void *upper, struct uet_pds_msg *msg, uint32_t index, struct u
 	out->ses_len = (uint8_t)uet_ses_req_pack(&req, out->ses);
 	out->next_hdr = req.format;
 	out->eom = req.eom;
+	out->lazy = tx->lazy;
 	fill_payload(tx, off, n, out);
 }
 

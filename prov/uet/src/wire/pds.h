@@ -145,7 +145,7 @@ struct uet_pds_hdr {
 	uint8_t flags;		/* UET_PDS_F_* */
 	uint16_t spdcid;
 	uint16_t dpdcid;	/* 0 when SYN is set */
-	uint32_t psn;		/* requests and CP: psn; ACK: cack_psn; NACK: nack_psn; RUDI: pkt_id */
+	uint32_t psn;		/* ACK: cack_psn; NACK: nack_psn; RUDI: pkt_id; else psn */
 	int16_t offset;		/* requests: clear_psn_offset; ACK (P=0): ack_psn_offset */
 	uint16_t probe_opaque;	/* CP PROBE; ACK with P=1 */
 	uint8_t pdc_info;	/* SYN=1: 4 bits */
@@ -155,7 +155,7 @@ struct uet_pds_hdr {
 	uint8_t vendor_code;	/* NACK */
 	uint8_t ccc_id;		/* *_CC_REQ */
 	uint32_t credit_target;	/* *_CC_REQ: 24 bits */
-	uint8_t cc_type;	/* ACK_CC: enum uet_cc_type; ACK_CCX: ccx_type; NACK_CCX: nccx_type */
+	uint8_t cc_type;	/* ACK_CC: enum uet_cc_type; ACK_CCX, NACK_CCX: their own */
 	uint8_t cc_flags;	/* ACK_CC, ACK_CCX: 4 bits */
 	uint8_t mpr;		/* ACK_CC, ACK_CCX: units of 128 PSNs */
 	int16_t sack_psn_offset; /* ACK_CC, ACK_CCX */

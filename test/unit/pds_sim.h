@@ -1,0 +1,923 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A network in virtual time for tests of the PDS: ends with a struct uet_pds each (or none:
+ * then the test speaks for that end, packet by packet), joined by an in-memory NIC that
+ * loses, duplicates, delays and reorders by seed; and above each end a stub that checks every
+ * delivery and every completion against a model:
+ *
+ *   - a packet is delivered at most once, with the right bytes, on the right end
+ *   - ROD packets are delivered in the order of posting
+ *   - done(0) only when every packet was delivered and every answer that must be seen was
+ *
+ * Include once per test program.
+ */
+#ifndef UET_TEST_PDS_SIM_H
+#define UET_TEST_PDS_SIM_H
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "pds/pdc.h"
+
+#define SIM_ENDS	8
+#define SIM_SES		20	/* bytes of the stub's message header */
+#define SIM_MAGIC	0x73696d21u
+#define SIM_GRID	2000ull	/* ns: packets arrive on this raster, so that batches form */
+#define SIM_BASE_PORT	4793u
+#define USEC		UET_NSEC_PER_USEC
+#define MSEC		UET_NSEC_PER_MSEC
+#define SEC		UET_NSEC_PER_SEC
+
+struct sim;
+
+/* One message and what is known about it. */
+struct sim_msg {
+	struct uet_pds_msg m;
+	uint32_t id;
+	int from, to;
+	uint8_t mode;
+	bool gtd;		/* the target answers each packet with guaranteed delivery */
+	bool noresp_last;	/* the target answers NO_RESPONSE at first */
+	bool finished;
+	bool stopped;
+	int err;
+	uint8_t nack;
+	uint32_t cnt;		/* packets */
+	uint32_t plen;		/* payload bytes of each */
+	uint8_t *buf;		/* payload; freed by done() */
+	uint8_t *seen;		/* deliveries per packet */
+	uint8_t *resp;		/* explicit final responses per packet */
+	uint64_t done_at;
+};
+
+struct sim_pkt {
+	struct sim_pkt *next;
+	uint64_t at;
+	int to;
+	int err;
+	struct uet_addr src;
+	uint8_t tos;
+	uint32_t len;
+	uint8_t data[];
+};
+
+struct sim_end {
+	struct uet_nic nic;	/* first */
+	struct sim *sim;
+	int index;
+	struct uet_pds *pds;	/* NULL: the test speaks for this end */
+	bool deaf;		/* packets to it vanish */
+	int refuse;		/* packets to it come back as a report with this error */
+	int room, room_max;	/* packets that the NIC takes per raster; room_max 0: all */
+	struct sim_pkt *inbox, **inbox_tail;	/* what arrived at an end without a PDS */
+	uint32_t gone;		/* pdc_gone calls */
+	int gone_err;
+	uint32_t rx_cnt;
+	uint64_t rod_last[SIM_ENDS];	/* id << 32 | index of the last ROD delivery + 1 */
+	uint8_t nack_code;	/* refuse requests with this code ... */
+	uint32_t nack_ppm;	/* ... with this probability */
+	uint32_t nack_left;	/* ... or this many times first */
+};
+
+/* What to do with a packet. */
+enum sim_verdict { SIM_PASS, SIM_DROP, SIM_DUP, SIM_LATE };
+
+typedef enum sim_verdict (*sim_filter_fn)(struct sim *s, int from, int to,
+					  const struct uet_pds_hdr *h);
+
+struct sim {
+	uint64_t now;
+	struct uet_rand rand;
+	int ends;
+	struct sim_end end[SIM_ENDS];
+	struct sim_pkt *flying;		/* sorted by time */
+	struct sim_pkt *flying_last;
+	struct sim_msg **msgs;
+	uint32_t msg_cnt, msg_room;
+	uint32_t open;			/* messages posted and not done */
+	uint64_t delay, late;		/* ns */
+	uint32_t drop_ppm, dup_ppm, late_ppm, ce_ppm, jitter;
+	sim_filter_fn filter;
+	int64_t arg[4];			/* the filter's */
+	uint64_t packets;
+	bool trace;
+	void (*on_done)(struct sim *s, struct sim_msg *m);
+	bool lax;			/* deliveries may repeat: a target lost its memory */
+};
+
+static inline bool sim_chance(struct sim *s, uint32_t ppm)
+{
+	return ppm && uet_rand_u32(&s->rand) % 1000000 < ppm;
+}
+
+static inline uint8_t sim_byte(uint32_t id, uint32_t index, uint32_t off)
+{
+	return (uint8_t)(id * 31 + index * 7 + off);
+}
+
+/* ---- the network ---- */
+
+static inline void sim_fly(struct sim *s, struct sim_pkt *p)
+{
+	struct sim_pkt **pos = &s->flying;
+
+	if (s->flying_last && s->flying && s->flying_last->at <= p->at)
+		pos = &s->flying_last->next;
+	while (*pos && (*pos)->at <= p->at)
+		pos = &(*pos)->next;
+	p->next = *pos;
+	*pos = p;
+	if (!p->next)
+		s->flying_last = p;
+}
+
+static inline struct sim_pkt *sim_pkt(struct sim *s, const struct uet_addr *src, int to,
+				      uint32_t len, uint64_t extra)
+{
+	struct sim_pkt *p = malloc(sizeof(*p) + len);
+	uint64_t at = s->now + s->delay + extra;
+
+	if (s->jitter)
+		at += uet_rand_u32(&s->rand) % s->jitter;
+	*p = (struct sim_pkt){ .to = to, .src = *src, .len = len,
+			       .at = (at / SIM_GRID + 1) * SIM_GRID };
+	return p;
+}
+
+static inline int sim_find(const struct sim *s, const struct uet_addr *dst)
+{
+	int i;
+
+	for (i = 0; i < s->ends; i++)
+		if (uet_addr_equal(&s->end[i].nic.addr, dst))
+			return i;
+	return -1;
+}
+
+static inline void sim_send_one(struct sim *s, int from, const struct uet_nic_tx *t)
+{
+	int to = sim_find(s, &t->dst);
+	enum sim_verdict verdict = SIM_PASS;
+	struct uet_pds_hdr h;
+	struct sim_pkt *p;
+	uint32_t off = 0;
+	int i;
+
+	p = sim_pkt(s, &s->end[from].nic.addr, to, t->len, 0);
+	for (i = 0; i < t->iov_cnt; i++) {
+		assert_true(off + t->iov[i].iov_len <= t->len);
+		memcpy(p->data + off, t->iov[i].iov_base, t->iov[i].iov_len);
+		off += (uint32_t)t->iov[i].iov_len;
+	}
+	assert_int_equal(off, t->len);
+	assert_true(uet_pds_unpack(&h, p->data, p->len) > 0);
+	s->packets++;
+	if (s->trace)
+		fprintf(stderr, "%9.3f %d>%d type %u ctl %u fl %02x psn %08x off %d "
+			"s %u d %u nack %x sack %llx\n", (double)s->now / 1e3, from, to, h.type,
+			h.ctl_type, h.flags, h.psn, h.offset, h.spdcid, h.dpdcid, h.nack_code,
+			(unsigned long long)h.sack_bitmap);
+	if (to < 0 || s->end[to].refuse) {
+		p->err = to < 0 ? ECONNREFUSED : s->end[to].refuse;
+		p->src = t->dst;
+		p->to = from;
+		sim_fly(s, p);
+		return;
+	}
+	if (s->filter)
+		verdict = s->filter(s, from, to, &h);
+	if (verdict == SIM_PASS && sim_chance(s, s->drop_ppm))
+		verdict = SIM_DROP;
+	if (verdict == SIM_PASS && sim_chance(s, s->dup_ppm))
+		verdict = SIM_DUP;
+	if (verdict == SIM_DROP || s->end[to].deaf) {
+		free(p);
+		return;
+	}
+	if (verdict == SIM_LATE || sim_chance(s, s->late_ppm))
+		p->at += s->late;
+	if (t->tc == UET_NIC_DATA && sim_chance(s, s->ce_ppm))
+		p->tos = UET_ECN_CE;
+	if (verdict == SIM_DUP) {
+		struct sim_pkt *q = sim_pkt(s, &p->src, to, p->len, s->delay / 2);
+
+		memcpy(q->data, p->data, p->len);
+		sim_fly(s, q);
+	}
+	sim_fly(s, p);
+}
+
+static inline int sim_nic_tx(struct uet_nic *nic, const struct uet_nic_tx *pkts, int n)
+{
+	struct sim_end *e = (struct sim_end *)nic;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		if (e->room_max && e->room-- <= 0) {
+			e->room = 0;
+			return i ? i : -EAGAIN;
+		}
+		sim_send_one(e->sim, e->index, &pkts[i]);
+	}
+	return n;
+}
+
+static const struct uet_nic_ops sim_nic_ops = { .tx = sim_nic_tx };
+
+/* ---- the upper floor ---- */
+
+static inline void sim_fill(void *upper, struct uet_pds_msg *msg, uint32_t index,
+			    struct uet_pds_fill *f)
+{
+	struct sim_msg *m = uet_container_of(msg, struct sim_msg, m);
+	uint32_t half = m->plen / 2;
+
+	(void)upper;
+	assert_true(index < msg->pkt_cnt);
+	assert_false(m->finished);
+	uet_put_be32(f->ses, SIM_MAGIC);
+	uet_put_be32(f->ses + 4, m->id);
+	uet_put_be32(f->ses + 8, index);
+	uet_put_be32(f->ses + 12, m->plen);
+	uet_put_be32(f->ses + 16, msg->pkt_cnt);
+	f->ses_len = SIM_SES;
+	f->next_hdr = UET_HDR_REQUEST_STD;
+	f->eom = index + 1 == msg->pkt_cnt;
+	f->payload_len = m->plen;
+	f->iov_cnt = 0;
+	if (m->plen) {
+		uint8_t *at = m->buf + (size_t)index * m->plen;
+
+		f->iov[f->iov_cnt++] = (struct iovec){ at, half };
+		f->iov[f->iov_cnt++] = (struct iovec){ at + half, m->plen - half };
+	}
+}
+
+static inline bool sim_response(void *upper, struct uet_pds_msg *msg, uint32_t index,
+				uint8_t next_hdr, const uint8_t *ses, size_t len)
+{
+	struct sim_msg *m = uet_container_of(msg, struct sim_msg, m);
+
+	(void)upper;
+	assert_int_equal(next_hdr, UET_HDR_RESPONSE);
+	assert_int_equal(len, 12);
+	assert_true(index < m->cnt);
+	if (ses[0] == 3)
+		return !m->noresp_last || index + 1 != msg->pkt_cnt;
+	if (ses[0] == 0) {
+		assert_false(m->gtd);	/* a default must not hide the real answer */
+		return true;
+	}
+	assert_true(m->gtd);
+	assert_int_equal(uet_get_be16(ses + 2), m->id & 0xffff);
+	assert_int_equal(uet_get_be32(ses + 8), index);
+	m->resp[index]++;
+	assert_int_equal(m->resp[index], 1);
+	return true;
+}
+
+static inline void sim_done(void *upper, struct uet_pds_msg *msg, int err, uint8_t nack)
+{
+	struct sim_msg *m = uet_container_of(msg, struct sim_msg, m);
+	struct sim_end *e = upper;
+	struct sim *s = e->sim;
+	uint32_t i;
+
+	assert_int_equal(e->index, m->from);
+	assert_false(m->finished);
+	m->finished = true;
+	m->err = err;
+	m->nack = nack;
+	m->done_at = s->now;
+	if (!err) {
+		for (i = 0; i < msg->pkt_cnt; i++) {
+			if (s->end[m->to].pds)
+				assert_true(s->lax ? m->seen[i] >= 1 : m->seen[i] == 1);
+			if (m->gtd)
+				assert_int_equal(m->resp[i], 1);
+		}
+	}
+	free(m->buf);
+	m->buf = NULL;
+	s->open--;
+	if (s->on_done)
+		s->on_done(s, m);
+}
+
+static inline void sim_check_order(struct sim_end *e, const struct uet_pds_rx *rx,
+				   const struct sim_msg *m, uint32_t index)
+{
+	uint64_t at = (uint64_t)m->id << 32 | (index + 1);
+
+	if (rx->mode != UET_MODE_ROD || e->sim->lax)
+		return;
+	assert_true(at > e->rod_last[m->from]);
+	if (index > 0)
+		assert_true(at == e->rod_last[m->from] + 1);
+	e->rod_last[m->from] = at;
+}
+
+static inline void sim_rx(void *upper, const struct uet_pds_rx *rx, struct uet_pds_answer *answer)
+{
+	struct sim_end *e = upper;
+	struct sim *s = e->sim;
+	struct sim_msg *m;
+	uint32_t id, index, i;
+
+	assert_true(rx->len >= SIM_SES);
+	assert_int_equal(uet_get_be32(rx->data), SIM_MAGIC);
+	id = uet_get_be32(rx->data + 4);
+	index = uet_get_be32(rx->data + 8);
+	assert_true(id < s->msg_cnt);
+	m = s->msgs[id];
+	assert_int_equal(m->to, e->index);
+	assert_true(index < m->cnt);
+	assert_int_equal(rx->mode, m->mode);
+	assert_int_equal(rx->len, SIM_SES + m->plen);
+	for (i = 0; i < m->plen; i++)
+		assert_int_equal(rx->data[SIM_SES + i], sim_byte(id, index, i));
+	answer->next_hdr = UET_HDR_RESPONSE;
+	if (e->nack_left || sim_chance(s, e->nack_ppm)) {
+		if (e->nack_left)
+			e->nack_left--;
+		answer->nack = e->nack_code;
+		return;
+	}
+	m->seen[index]++;
+	e->rx_cnt++;
+	if (!s->lax)
+		assert_int_equal(m->seen[index], 1);
+	sim_check_order(e, rx, m, index);
+	answer->len = 12;
+	answer->ses[0] = m->gtd ? 1 : m->noresp_last ? 3 : 0;
+	answer->ses[1] = m->gtd ? 5 : 1;
+	uet_put_be16(answer->ses + 2, (uint16_t)id);
+	uet_put_be24(answer->ses + 5, 0x42);
+	uet_put_be32(answer->ses + 8, m->gtd ? index : 0);
+	answer->gtd_del = m->gtd;
+}
+
+static inline void sim_gone(void *upper, struct uet_pdc *pdc, int err)
+{
+	struct sim_end *e = upper;
+
+	assert_non_null(uet_pdc_peer(pdc));
+	e->gone++;
+	e->gone_err = err;
+}
+
+static const struct uet_pds_upper_ops sim_upper_ops = {
+	.fill = sim_fill, .response = sim_response, .done = sim_done, .rx = sim_rx,
+	.pdc_gone = sim_gone,
+};
+
+/* ---- set-up ---- */
+
+static inline struct uet_pds_cfg sim_cfg(void)
+{
+	return (struct uet_pds_cfg){
+		.max_pdc = 64,
+		.mp_range = 1024,
+		.max_stored = 256,
+		.ack_trigger = 16384,
+		.ack_min_add = 1024,
+		.nack_retx_time = 1 * MSEC,
+		.nack_retx_max = 64 * MSEC,
+		.peer_timeout = 5 * SEC,
+		.refused_timeout = 500 * MSEC,
+		.idle_close = 1 * SEC,
+		.target_idle = 10 * SEC,
+		.linger = 2 * SEC,
+		.seed = 1,
+		.cms = {
+			.mtu = 2048,
+			.window_init = 64 * 1024,
+			.window_max = 1024 * 1024,
+			.rto_min = 5 * MSEC,
+			.rto_max = 1 * SEC,
+		},
+	};
+}
+
+static inline void sim_init(struct sim *s, uint64_t seed)
+{
+	memset(s, 0, sizeof(*s));
+	uet_rand_seed(&s->rand, seed);
+	s->now = 1 * SEC;
+	s->delay = 10 * USEC;
+	s->late = 60 * USEC;
+}
+
+/* Add an end at 127.0.0.@host. Without @cfg the test speaks for it. */
+static inline int sim_add_host(struct sim *s, const struct uet_pds_cfg *cfg, uint8_t host)
+{
+	struct sim_end *e = &s->end[s->ends];
+	struct uet_pds_cfg c;
+
+	*e = (struct sim_end){ .sim = s, .index = s->ends };
+	e->inbox_tail = &e->inbox;
+	e->nic.ops = &sim_nic_ops;
+	e->nic.mtu = 9000;
+	e->nic.addr.family = AF_INET;
+	e->nic.addr.ip[0] = 127;
+	e->nic.addr.ip[3] = host;
+	e->nic.addr.port = SIM_BASE_PORT + (uint32_t)s->ends;
+	s->ends++;
+	if (cfg) {
+		c = *cfg;
+		c.seed = uet_rand_u64(&s->rand);
+		assert_int_equal(uet_pds_create(&c, &e->nic, &sim_upper_ops, e, s->now, &e->pds),
+				 0);
+	}
+	return e->index;
+}
+
+static inline int sim_add(struct sim *s, const struct uet_pds_cfg *cfg)
+{
+	return sim_add_host(s, cfg, 1);
+}
+
+static inline void sim_two(struct sim *s, uint64_t seed)
+{
+	struct uet_pds_cfg cfg = sim_cfg();
+
+	sim_init(s, seed);
+	sim_add(s, &cfg);
+	sim_add(s, &cfg);
+}
+
+/* Lose all state of end @i, as a process that dies and starts again. */
+static inline void sim_restart(struct sim *s, int i, const struct uet_pds_cfg *cfg)
+{
+	struct sim_end *e = &s->end[i];
+	struct uet_pds_cfg c = *cfg;
+
+	uet_pds_destroy(e->pds);
+	c.seed = uet_rand_u64(&s->rand);
+	memset(e->rod_last, 0, sizeof(e->rod_last));
+	assert_int_equal(uet_pds_create(&c, &e->nic, &sim_upper_ops, e, s->now, &e->pds), 0);
+}
+
+static inline struct sim_msg *sim_msg(struct sim *s, int from, int to, uint8_t mode,
+				      uint32_t cnt, uint32_t plen)
+{
+	struct sim_msg *m = calloc(1, sizeof(*m));
+	uint32_t i, j;
+
+	if (s->msg_cnt == s->msg_room) {
+		s->msg_room = s->msg_room ? 2 * s->msg_room : 64;
+		s->msgs = realloc(s->msgs, s->msg_room * sizeof(s->msgs[0]));
+	}
+	m->id = s->msg_cnt;
+	s->msgs[s->msg_cnt++] = m;
+	m->from = from;
+	m->to = to;
+	m->mode = mode;
+	m->cnt = cnt;
+	m->plen = plen;
+	m->m.pkt_cnt = cnt;
+	m->buf = malloc((size_t)cnt * plen + 1);
+	for (i = 0; i < cnt; i++)
+		for (j = 0; j < plen; j++)
+			m->buf[(size_t)i * plen + j] = sim_byte(m->id, i, j);
+	m->seen = calloc(cnt, 1);
+	m->resp = calloc(cnt, 1);
+	return m;
+}
+
+static inline int sim_post_msg(struct sim *s, struct sim_msg *m)
+{
+	int ret = uet_pds_post(s->end[m->from].pds, &s->end[m->to].nic.addr, m->mode, &m->m,
+			       s->now);
+
+	if (ret == 0)
+		s->open++;
+	return ret;
+}
+
+static inline struct sim_msg *sim_post(struct sim *s, int from, int to, uint8_t mode,
+				       uint32_t cnt, uint32_t plen)
+{
+	struct sim_msg *m = sim_msg(s, from, to, mode, cnt, plen);
+
+	assert_int_equal(sim_post_msg(s, m), 0);
+	return m;
+}
+
+/* ---- running ---- */
+
+static inline void sim_deliver_end(struct sim *s, int to)
+{
+	struct uet_nic_rx rx[64];
+	struct sim_pkt *got[64], **pos = &s->flying, *p;
+	struct sim_end *e = &s->end[to];
+	int n = 0, i;
+
+	while (*pos && (*pos)->at <= s->now && n < 64) {
+		p = *pos;
+		if (p->to != to) {
+			pos = &p->next;
+			continue;
+		}
+		*pos = p->next;
+		if (!e->pds) {
+			p->next = NULL;
+			*e->inbox_tail = p;
+			e->inbox_tail = &p->next;
+			continue;
+		}
+		rx[n] = (struct uet_nic_rx){ .data = p->err ? NULL : p->data,
+					     .len = p->err ? 0 : p->len, .err = p->err,
+					     .src = p->src, .tos = p->tos };
+		got[n++] = p;
+	}
+	s->flying_last = NULL;
+	if (n)
+		uet_pds_rx(e->pds, rx, n, s->now);
+	for (i = 0; i < n; i++)
+		free(got[i]);
+}
+
+static inline void sim_deliver(struct sim *s)
+{
+	int i;
+
+	while (s->flying && s->flying->at <= s->now)
+		sim_deliver_end(s, s->flying->to);
+	for (i = 0; i < s->ends; i++) {
+		struct sim_end *e = &s->end[i];
+
+		e->room = e->room_max;
+		if (e->pds && (uet_pds_pending(e->pds) || uet_pds_next(e->pds) <= s->now))
+			uet_pds_progress(e->pds, s->now, true);
+	}
+}
+
+/* When something happens next. */
+static inline uint64_t sim_next(const struct sim *s)
+{
+	uint64_t next = s->flying ? s->flying->at : UET_TIME_NEVER;
+	int i;
+
+	for (i = 0; i < s->ends; i++) {
+		const struct sim_end *e = &s->end[i];
+
+		if (!e->pds)
+			continue;
+		if (uet_pds_pending(e->pds) || uet_pds_next(e->pds) <= s->now)
+			next = uet_min_u64(next, s->now + SIM_GRID);
+		else
+			next = uet_min_u64(next, uet_pds_next(e->pds));
+	}
+	return next;
+}
+
+/* Run until @until. */
+static inline void sim_run(struct sim *s, uint64_t until)
+{
+	sim_deliver(s);
+	while (sim_next(s) <= until) {
+		s->now = uet_max_u64(s->now, sim_next(s));
+		sim_deliver(s);
+	}
+	s->now = uet_max_u64(s->now, until);
+}
+
+/* Run for @ns. */
+static inline void sim_run_for(struct sim *s, uint64_t ns)
+{
+	sim_run(s, s->now + ns);
+}
+
+/* Run until every message is done, at most @ns. Returns true if they are. */
+static inline bool sim_run_done(struct sim *s, uint64_t ns)
+{
+	uint64_t until = s->now + ns;
+
+	sim_deliver(s);
+	while (s->open && sim_next(s) <= until) {
+		s->now = uet_max_u64(s->now, sim_next(s));
+		sim_deliver(s);
+	}
+	return s->open == 0;
+}
+
+/* ---- looking inside ---- */
+
+static inline const struct uet_pds_stats *sim_stats(const struct sim *s, int i)
+{
+	return uet_pds_stats(s->end[i].pds);
+}
+
+/* First PDC of end @i, or NULL. */
+static inline struct uet_pdc *sim_pdc(const struct sim *s, int i)
+{
+	struct uet_pds *pds = s->end[i].pds;
+
+	if (uet_list_empty(&pds->all))
+		return NULL;
+	return uet_list_entry(uet_list_first(&pds->all), struct uet_pdc, all);
+}
+
+static inline uint32_t sim_pdcs(const struct sim *s, int i)
+{
+	return s->end[i].pds->pdcs.used;
+}
+
+/* Every counter of every PDC agrees with its descriptors. */
+static inline void sim_check(const struct sim *s)
+{
+	int i;
+
+	for (i = 0; i < s->ends; i++) {
+		struct uet_list *pos;
+
+		if (!s->end[i].pds)
+			continue;
+		uet_list_for_each(pos, &s->end[i].pds->all) {
+			struct uet_pdc *p = uet_list_entry(pos, struct uet_pdc, all);
+			uint32_t cnt[5] = { 0 }, bytes = 0, psn;
+
+			for (psn = p->tx_base; psn != p->tx_next; psn++) {
+				struct uet_txd *d = uet_txd_at(p, psn);
+
+				cnt[d->state]++;
+				if (d->state == UET_TXD_FLIGHT)
+					bytes += d->bytes;
+			}
+			assert_int_equal(cnt[UET_TXD_FLIGHT], p->flight_cnt);
+			assert_int_equal(cnt[UET_TXD_RETX], p->retx_cnt);
+			assert_int_equal(cnt[UET_TXD_DELAY], p->delay_cnt);
+			assert_int_equal(bytes, p->flight_bytes);
+			assert_int_equal(bytes, p->ccc->inflight);
+		}
+	}
+}
+
+static inline void sim_free(struct sim *s)
+{
+	uint32_t m;
+	int i;
+
+	sim_check(s);
+	for (i = 0; i < s->ends; i++) {
+		struct sim_pkt *p;
+
+		if (s->end[i].pds)
+			uet_pds_destroy(s->end[i].pds);
+		while ((p = s->end[i].inbox)) {
+			s->end[i].inbox = p->next;
+			free(p);
+		}
+	}
+	while (s->flying) {
+		struct sim_pkt *p = s->flying;
+
+		s->flying = p->next;
+		free(p);
+	}
+	for (m = 0; m < s->msg_cnt; m++) {
+		free(s->msgs[m]->buf);
+		free(s->msgs[m]->seen);
+		free(s->msgs[m]->resp);
+		free(s->msgs[m]);
+	}
+	free(s->msgs);
+}
+
+/* ---- speaking for an end without a PDS ---- */
+
+/* Take the oldest packet that arrived at end @i; false if none. @ses may be NULL. */
+static inline bool sim_take(struct sim *s, int i, struct uet_pds_hdr *h, uint8_t *ses,
+			    size_t *len)
+{
+	struct sim_end *e = &s->end[i];
+	struct sim_pkt *p = e->inbox;
+	int n;
+
+	if (!p)
+		return false;
+	e->inbox = p->next;
+	if (!e->inbox)
+		e->inbox_tail = &e->inbox;
+	n = uet_pds_unpack(h, p->data, p->len);
+	assert_true(n > 0);
+	if (len)
+		*len = p->len - (uint32_t)n;
+	if (ses)
+		memcpy(ses, p->data + n, p->len - (uint32_t)n);
+	free(p);
+	return true;
+}
+
+/* Drop everything that arrived at end @i. */
+static inline void sim_drain(struct sim *s, int i)
+{
+	struct uet_pds_hdr h;
+
+	while (sim_take(s, i, &h, NULL, NULL))
+		;
+}
+
+/* Send bytes from address @src to end @to with @tos, and let them arrive. */
+static inline void sim_inject(struct sim *s, const struct uet_addr *src, int to,
+			      const void *data, uint32_t len, uint8_t tos)
+{
+	struct uet_nic_rx rx;
+	void *copy = malloc(len ? len : 1);	/* so that a sanitizer sees its end */
+
+	memcpy(copy, data, len);
+	rx = (struct uet_nic_rx){ .data = copy, .len = len, .src = *src, .tos = tos };
+	uet_pds_rx(s->end[to].pds, &rx, 1, s->now);
+	free(copy);
+}
+
+/* Send header @h and a request or response part from end @from to end @to. */
+static inline void sim_speak(struct sim *s, int from, int to, const struct uet_pds_hdr *h,
+			     const void *ses, uint32_t len)
+{
+	uint8_t buf[4096];
+	size_t n = uet_pds_pack(h, buf);
+
+	assert_true(n > 0 && n + len <= sizeof(buf));
+	if (len)
+		memcpy(buf + n, ses, len);
+	sim_inject(s, &s->end[from].nic.addr, to, buf, (uint32_t)n + len, 0);
+}
+
+/* The stub's header of packet @index of @m, and its payload. Returns the length. */
+static inline uint32_t sim_ses(const struct sim_msg *m, uint32_t index, uint8_t *buf)
+{
+	uet_put_be32(buf, SIM_MAGIC);
+	uet_put_be32(buf + 4, m->id);
+	uet_put_be32(buf + 8, index);
+	uet_put_be32(buf + 12, m->plen);
+	uet_put_be32(buf + 16, m->cnt);
+	memcpy(buf + SIM_SES, m->buf + (size_t)index * m->plen, m->plen);
+	return SIM_SES + m->plen;
+}
+
+/* The test as one side of a PDC whose other side is real. */
+struct raw {
+	struct sim *s;
+	int me, other;
+	uint8_t mode;
+	uint16_t id, peer_id;
+	uint32_t start;
+	uint16_t tpdcid;	/* the test's, when it plays the target */
+};
+
+static const uint8_t raw_ok[12] = { 0, 1 };	/* default response */
+
+/* Let the real side speak, and what it says arrive. */
+static inline void raw_turn(struct raw *r)
+{
+	uet_pds_progress(r->s->end[r->other].pds, r->s->now, true);
+	sim_run_for(r->s, r->s->delay + 2 * SIM_GRID);
+}
+
+/* Two ends: 0 is the test, 1 is real; nothing sent yet. The test plays the initiator. */
+static inline void raw_init(struct raw *r, struct sim *s, uint8_t mode,
+			    const struct uet_pds_cfg *cfg)
+{
+	struct uet_pds_cfg def = sim_cfg();
+
+	sim_init(s, 1);
+	sim_add(s, NULL);
+	sim_add(s, cfg ? cfg : &def);
+	*r = (struct raw){ .s = s, .me = 0, .other = 1, .mode = mode, .id = 0x101,
+			   .start = 0xfffffff0u };
+}
+
+/* Send packet @index of @m at Start_PSN + @at with @flags and CLEAR = Start_PSN + @clear. */
+static inline void raw_request(struct raw *r, const struct sim_msg *m, uint32_t index,
+			       int32_t at, uint8_t flags, int32_t clear)
+{
+	uint8_t buf[4096];
+	struct uet_pds_hdr h = {
+		.type = r->mode == UET_MODE_ROD ? UET_PDS_ROD_REQ : UET_PDS_RUD_REQ,
+		.next_hdr = UET_HDR_REQUEST_STD,
+		.flags = flags,
+		.psn = r->start + (uint32_t)at,
+		.offset = (int16_t)(clear - at),
+		.spdcid = r->id,
+		.dpdcid = r->peer_id,
+	};
+
+	if (!r->peer_id) {
+		h.flags |= UET_PDS_F_SYN;
+		h.psn_offset = (uint16_t)at;
+	}
+	sim_speak(r->s, r->me, r->other, &h, buf, sim_ses(m, index, buf));
+}
+
+/* Send a control packet. */
+static inline void raw_ctl(struct raw *r, uint8_t ctl, uint8_t flags, uint32_t psn,
+			   uint32_t payload)
+{
+	struct uet_pds_hdr h = {
+		.type = UET_PDS_CP, .ctl_type = ctl, .flags = flags, .psn = psn,
+		.spdcid = r->id, .dpdcid = r->peer_id, .payload = payload,
+		.probe_opaque = 0xbeef,
+	};
+
+	sim_speak(r->s, r->me, r->other, &h, NULL, 0);
+}
+
+/* Take the next packet of the real side; fails the test if there is none. */
+static inline struct uet_pds_hdr raw_take(struct raw *r, uint8_t *ses)
+{
+	struct uet_pds_hdr h;
+
+	if (!sim_take(r->s, r->me, &h, ses, NULL))
+		fail_msg("no packet came");
+	return h;
+}
+
+static inline bool raw_silent(struct raw *r)
+{
+	return r->s->end[r->me].inbox == NULL;
+}
+
+/* Open a PDC with one plain message and take its ACK. */
+static inline void raw_open(struct raw *r)
+{
+	struct sim_msg *m = sim_msg(r->s, r->me, r->other, r->mode, 1, 10);
+	struct uet_pds_hdr h;
+
+	raw_request(r, m, 0, 0, UET_PDS_F_AR, -1);
+	raw_turn(r);
+	h = raw_take(r, NULL);
+	assert_int_equal(h.type, UET_PDS_ACK_CC);
+	assert_int_equal(h.psn, r->start);
+	assert_int_equal(h.dpdcid, r->id);
+	assert_int_not_equal(h.spdcid, 0);
+	assert_true(raw_silent(r));
+	r->peer_id = h.spdcid;
+}
+
+/* Two ends: 0 is the test, 1 is real. The test plays the target of what end 1 posts. */
+static inline void raw_init_target(struct raw *r, struct sim *s, uint8_t mode,
+				   const struct uet_pds_cfg *cfg)
+{
+	raw_init(r, s, mode, cfg);
+	r->tpdcid = 0x202;
+}
+
+/* Take the next request as target; learns the initiator's identifiers from the first. */
+static inline struct uet_pds_hdr raw_take_request(struct raw *r)
+{
+	struct uet_pds_hdr h = raw_take(r, NULL);
+
+	assert_true(uet_pds_is_request(h.type));
+	if (h.flags & UET_PDS_F_SYN) {
+		r->peer_id = h.spdcid;
+		r->start = uet_pds_start_psn(&h);
+	}
+	r->id = r->tpdcid;
+	assert_int_equal(h.spdcid, r->peer_id);
+	return h;
+}
+
+/* ACK as target: CACK and ACK_PSN relative to Start_PSN. */
+static inline void raw_ack_with(struct raw *r, int32_t cack, int32_t ack, uint8_t flags,
+				const uint8_t *ses, uint32_t len, uint8_t mpr, uint64_t sack)
+{
+	struct uet_pds_hdr h = {
+		.type = UET_PDS_ACK_CC, .next_hdr = len ? UET_HDR_RESPONSE : UET_HDR_NONE,
+		.flags = flags, .psn = r->start + (uint32_t)cack,
+		.offset = (int16_t)(ack - cack), .spdcid = r->tpdcid, .dpdcid = r->peer_id,
+		.mpr = mpr, .sack_psn_offset = 1, .sack_bitmap = sack,
+	};
+
+	sim_speak(r->s, r->me, r->other, &h, ses, len);
+}
+
+static inline void raw_ack(struct raw *r, int32_t cack, int32_t ack)
+{
+	raw_ack_with(r, cack, ack, 0, raw_ok, sizeof(raw_ok), 8, 0);
+}
+
+/* NACK as target. */
+static inline void raw_nack(struct raw *r, uint8_t code, int32_t at, uint32_t payload,
+			    bool pdc)
+{
+	struct uet_pds_hdr h = {
+		.type = UET_PDS_NACK, .nack_code = code, .psn = r->start + (uint32_t)at,
+		.spdcid = pdc ? r->tpdcid : 0, .dpdcid = r->peer_id, .payload = payload,
+	};
+
+	sim_speak(r->s, r->me, r->other, &h, NULL, 0);
+}
+
+#endif /* UET_TEST_PDS_SIM_H */

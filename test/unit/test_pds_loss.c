@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Losses of every kind of packet, and how they are made good. */
+#include "pds_sim.h"
+
+/* Drop the packets of one kind whose number is in a set. arg[0]: count so far, arg[1]: set. */
+static enum sim_verdict drop_nth(struct sim *s, bool match)
+{
+	if (!match)
+		return SIM_PASS;
+	return s->arg[0]++ < 63 && s->arg[1] >> (s->arg[0] - 1) & 1 ? SIM_DROP : SIM_PASS;
+}
+
+static enum sim_verdict data(struct sim *s, int from, int to, const struct uet_pds_hdr *h)
+{
+	(void)from;
+	(void)to;
+	return drop_nth(s, uet_pds_is_request(h->type));
+}
+
+static enum sim_verdict ack(struct sim *s, int from, int to, const struct uet_pds_hdr *h)
+{
+	(void)from;
+	(void)to;
+	return drop_nth(s, uet_pds_is_ack(h->type));
+}
+
+static enum sim_verdict nack(struct sim *s, int from, int to, const struct uet_pds_hdr *h)
+{
+	(void)from;
+	(void)to;
+	return drop_nth(s, h->type == UET_PDS_NACK);
+}
+
+static enum sim_verdict cp(struct sim *s, int from, int to, const struct uet_pds_hdr *h)
+{
+	(void)from;
+	(void)to;
+	return drop_nth(s, h->type == UET_PDS_CP);
+}
+
+static uint64_t rtos(const struct sim *s)
+{
+	return sim_stats(s, 0)->retx_rto;
+}
+
+/* Packets that were lost come again after one round trip, each once, without a time-out. */
+static void sack_repairs_without_timeout(void **state)
+{
+	static const int64_t sets[] = { 1 << 5, 0x7 << 4, 0x155 << 3, 1, 0x3ff };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < UET_ARRAY_SIZE(sets); i++) {
+		struct sim s;
+		uint32_t lost = (uint32_t)__builtin_popcountll((uint64_t)sets[i]);
+
+		sim_two(&s, 1);
+		sim_post(&s, 0, 1, UET_MODE_RUD, 1, 10);
+		assert_true(sim_run_done(&s, 1 * MSEC));
+		s.filter = data;
+		s.arg[1] = sets[i];
+		sim_post(&s, 0, 1, UET_MODE_RUD, 50, 500);
+		assert_true(sim_run_done(&s, 4 * MSEC));
+		assert_int_equal(rtos(&s), 0);
+		assert_int_equal(sim_stats(&s, 0)->retx_sack, lost);
+		assert_int_equal(sim_stats(&s, 0)->tx_data, 51 + lost);
+		sim_free(&s);
+	}
+}
+
+/* A repetition that is lost as well is found by the packets sent after it. */
+static void lost_repetition_is_repeated(void **state)
+{
+	struct sim s;
+
+	(void)state;
+	sim_two(&s, 2);
+	sim_post(&s, 0, 1, UET_MODE_RUD, 1, 10);
+	assert_true(sim_run_done(&s, 1 * MSEC));
+	s.filter = data;
+	/* The window is 85 packets at first: number 86 is the first repetition. */
+	s.arg[1] = 1 << 2;
+	sim_post(&s, 0, 1, UET_MODE_RUD, 400, 10);
+	sim_run_for(&s, 30 * USEC);
+	s.arg[0] = 0;
+	s.arg[1] = 1;
+	assert_true(sim_run_done(&s, 4 * MSEC));
+	assert_int_equal(rtos(&s), 0);
+	assert_int_equal(sim_stats(&s, 0)->retx_sack, 2);
+	sim_free(&s);
+}
+
+static void reordering_is_tolerated(void **state)
+{
+	struct sim s;
+	struct sim_msg *m;
+
+	(void)state;
+	sim_two(&s, 3);
+	s.late_ppm = 300000;
+	s.late = 20 * USEC;
+	m = sim_post(&s, 0, 1, UET_MODE_RUD, 800, 100);
+	assert_true(sim_run_done(&s, 100 * MSEC));
+	assert_int_equal(m->err, 0);
+	assert_int_equal(rtos(&s), 0);
+	sim_free(&s);
+}
+
+/* The last packet of all: only the timer notices. */
+static void timeouts_back_off(void **state)
+{
+	static const uint64_t rto[] = { 5, 10, 20, 40, 80, 160 };
+	struct sim s;
+	uint64_t start;
+	size_t i;
+
+	(void)state;
+	sim_two(&s, 4);
+	sim_post(&s, 0, 1, UET_MODE_RUD, 1, 10);
+	assert_true(sim_run_done(&s, 1 * MSEC));
+	s.filter = data;
+	s.arg[1] = 0x3f;
+	start = s.now;
+	sim_post(&s, 0, 1, UET_MODE_RUD, 1, 10);
+	for (i = 0; i < UET_ARRAY_SIZE(rto); i++) {
+		start += rto[i] * MSEC;
+		sim_run(&s, start - 10 * USEC);
+		assert_int_equal(s.arg[0], i + 1);
+		sim_run(&s, start + 10 * USEC);
+		assert_int_equal(s.arg[0], i + 2);
+	}
+	assert_true(sim_run_done(&s, 1 * MSEC));
+	assert_int_equal(rtos(&s), 6);
+	assert_int_equal(sim_pdc(&s, 0)->ccc->window, 2048);
+	sim_free(&s);
+}
+
+static void lost_acks(void **state)
+{
+	static const uint8_t modes[] = { UET_MODE_RUD, UET_MODE_ROD };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < UET_ARRAY_SIZE(modes); i++) {
+		struct sim s;
+		struct sim_msg *m, *g;
+
+		sim_two(&s, 5);
+		s.filter = ack;
+		s.arg[1] = 0xb;
+		m = sim_post(&s, 0, 1, modes[i], 3, 100);
+		g = sim_msg(&s, 0, 1, modes[i], 4, 100);
+		g->gtd = true;
+		assert_int_equal(sim_post_msg(&s, g), 0);
+		assert_true(sim_run_done(&s, 1 * SEC));
+		assert_int_equal(m->err | g->err, 0);
+		/* Repeated, or asked for where the bitmap told of it. */
+		assert_true(sim_stats(&s, 1)->rx_duplicate + sim_stats(&s, 0)->tx_cp > 0);
+		sim_free(&s);
+	}
+}
+
+static void lost_syn_packets(void **state)
+{
+	static const uint8_t modes[] = { UET_MODE_RUD, UET_MODE_ROD };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < UET_ARRAY_SIZE(modes); i++) {
+		struct sim s;
+		int set;
+
+		for (set = 1; set < 32; set++) {
+			sim_two(&s, 6);
+			s.filter = data;
+			s.arg[1] = set;
+			sim_post(&s, 0, 1, modes[i], 2, 100);
+			sim_post(&s, 0, 1, modes[i], 3, 100);
+			assert_true(sim_run_done(&s, 1 * SEC));
+			assert_int_equal(sim_pdcs(&s, 1), 1);
+			assert_int_equal(sim_stats(&s, 0)->pdc_opened, 1);
+			sim_free(&s);
+		}
+	}
+}
+
+/* One NACK per gap, and everything from there on again. */
+static void rod_goes_back(void **state)
+{
+	struct sim s;
+
+	(void)state;
+	sim_two(&s, 7);
+	sim_post(&s, 0, 1, UET_MODE_ROD, 1, 10);
+	assert_true(sim_run_done(&s, 1 * MSEC));
+	s.filter = data;
+	s.arg[1] = 1 << 10;
+	sim_post(&s, 0, 1, UET_MODE_ROD, 40, 200);
+	assert_true(sim_run_done(&s, 4 * MSEC));
+	assert_int_equal(rtos(&s), 0);
+	assert_int_equal(sim_stats(&s, 1)->nack_tx_code[UET_NACK_ROD_OOO], 1);
+	assert_int_equal(sim_stats(&s, 0)->retx_goback, 30);
+	sim_free(&s);
+}
+
+static void lost_nack(void **state)
+{
+	struct sim s;
+	uint64_t start;
+
+	(void)state;
+	/* Refusal: the time-out stands in for the NACK. */
+	sim_two(&s, 8);
+	s.filter = nack;
+	s.arg[1] = 1;
+	s.end[1].nack_code = UET_NACK_NO_PKT_BUFFER;
+	s.end[1].nack_left = 1;
+	start = s.now;
+	sim_post(&s, 0, 1, UET_MODE_RUD, 1, 10);
+	assert_true(sim_run_done(&s, 1 * SEC));
+	assert_in_range(s.now - start, 5 * MSEC, 6 * MSEC);
+	sim_free(&s);
+
+	/* Gap: the next packet after a while brings another NACK. */
+	sim_two(&s, 9);
+	sim_post(&s, 0, 1, UET_MODE_ROD, 1, 10);
+	assert_true(sim_run_done(&s, 1 * MSEC));
+	s.filter = data;
+	s.arg[1] = 1;
+	sim_post(&s, 0, 1, UET_MODE_ROD, 2, 10);
+	uet_pds_flush(s.end[0].pds);
+	s.filter = nack;
+	s.arg[0] = 0;
+	s.arg[1] = 1;
+	sim_run_for(&s, 2 * MSEC);
+	assert_int_equal(s.open, 1);
+	sim_post(&s, 0, 1, UET_MODE_ROD, 1, 10);
+	assert_true(sim_run_done(&s, 1 * MSEC));
+	assert_int_equal(rtos(&s), 0);
+	sim_free(&s);
+}
+
+/* The lost CLEAR_CMD is asked for again, or the close clears. */
+static void lost_clear_and_close(void **state)
+{
+	int set;
+
+	(void)state;
+	for (set = 0; set < 16; set++) {
+		struct sim s;
+		struct sim_msg *m;
+
+		sim_two(&s, 10);
+		s.filter = cp;
+		s.arg[1] = set;
+		m = sim_msg(&s, 0, 1, UET_MODE_RUD, 3, 10);
+		m->gtd = true;
+		assert_int_equal(sim_post_msg(&s, m), 0);
+		assert_true(sim_run_done(&s, 1 * SEC));
+		sim_run_for(&s, 4 * SEC);
+		assert_int_equal(sim_pdcs(&s, 0) + sim_pdcs(&s, 1), 0);
+		assert_int_equal(sim_stats(&s, 0)->pdc_failed, 0);
+		assert_int_equal(s.end[1].gone_err | s.end[0].gone_err, 0);
+		sim_free(&s);
+	}
+}
+
+/* Messages at the end of a burst: what was overtaken needs no time-out. */
+static void tail_is_repaired_by_bitmap(void **state)
+{
+	struct sim s;
+
+	(void)state;
+	sim_two(&s, 11);
+	sim_post(&s, 0, 1, UET_MODE_RUD, 1, 10);
+	assert_true(sim_run_done(&s, 1 * MSEC));
+	s.filter = data;
+	s.arg[1] = 1;
+	sim_post(&s, 0, 1, UET_MODE_RUD, 2, 10);
+	assert_true(sim_run_done(&s, 1 * MSEC));
+	assert_int_equal(rtos(&s), 0);
+	sim_free(&s);
+}
+
+static void accounting_balances_under_loss(void **state)
+{
+	static const uint8_t modes[] = { UET_MODE_RUD, UET_MODE_ROD };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < UET_ARRAY_SIZE(modes); i++) {
+		struct sim s;
+		int n;
+
+		sim_two(&s, 12);
+		s.drop_ppm = 100000;
+		s.end[1].nack_code = UET_NACK_NO_PKT_BUFFER;
+		s.end[1].nack_ppm = 50000;
+		sim_post(&s, 0, 1, modes[i], 300, 1000);
+		for (n = 0; n < 2000 && s.open; n++) {
+			sim_run_for(&s, 10 * MSEC);
+			sim_check(&s);
+		}
+		assert_int_equal(s.open, 0);
+		assert_int_equal(sim_pdc(&s, 0)->ccc->inflight, 0);
+		sim_free(&s);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sack_repairs_without_timeout),
+		cmocka_unit_test(lost_repetition_is_repeated),
+		cmocka_unit_test(reordering_is_tolerated),
+		cmocka_unit_test(timeouts_back_off),
+		cmocka_unit_test(lost_acks),
+		cmocka_unit_test(lost_syn_packets),
+		cmocka_unit_test(rod_goes_back),
+		cmocka_unit_test(lost_nack),
+		cmocka_unit_test(lost_clear_and_close),
+		cmocka_unit_test(tail_is_repaired_by_bitmap),
+		cmocka_unit_test(accounting_balances_under_loss),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

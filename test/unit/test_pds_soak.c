@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Random traffic over a random bad network. The model in pds_sim.h checks every delivery and
+ * completion; at the end everything must be closed and every object returned. A seed that
+ * fails prints itself; run it alone with the seed as argument ("trace" as second argument
+ * prints each packet).
+ */
+#include "pds_sim.h"
+
+#define SEEDS 150
+
+static uint64_t only_seed;
+static bool only, trace;
+
+static uint32_t pick(struct sim *s, uint32_t below)
+{
+	return uet_rand_u32(&s->rand) % below;
+}
+
+/* How bad this seed's network is. */
+static void make_network(struct sim *s)
+{
+	static const uint32_t loss[] = { 0, 0, 1000, 10000, 50000, 150000 };
+
+	s->drop_ppm = loss[pick(s, UET_ARRAY_SIZE(loss))];
+	s->dup_ppm = loss[pick(s, UET_ARRAY_SIZE(loss))];
+	s->late_ppm = loss[pick(s, UET_ARRAY_SIZE(loss))];
+	s->ce_ppm = loss[pick(s, UET_ARRAY_SIZE(loss))];
+	s->delay = (1 + pick(s, 100)) * USEC;
+	s->jitter = pick(s, 3) ? 0 : (uint32_t)(1 + pick(s, 200)) * USEC;
+	s->late = (1 + pick(s, 300)) * USEC;
+}
+
+static void make_ends(struct sim *s)
+{
+	struct uet_pds_cfg cfg = sim_cfg();
+	int i, n = 2 + (int)pick(s, 3);
+
+	cfg.mp_range = UET_PDS_MPR_UNIT * (1 + pick(s, 8));
+	cfg.max_stored = pick(s, 2) ? 256 : 1 + pick(s, 20);
+	cfg.max_pdc = pick(s, 3) ? 64 : 2 + pick(s, 10);
+	cfg.ack_trigger = pick(s, 4) * 8192;
+	cfg.cms.window_init = 4096 << pick(s, 6);
+	cfg.cms.window_max = cfg.cms.window_init << pick(s, 4);
+	cfg.strict_port = false;
+	cfg.peer_timeout = 60 * SEC;
+	for (i = 0; i < n; i++) {
+		sim_add(s, &cfg);
+		s->end[i].room_max = pick(s, 3) ? 0 : 1 + (int)pick(s, 30);
+		s->end[i].room = s->end[i].room_max;
+		if (pick(s, 3) == 0) {
+			s->end[i].nack_code = (uint8_t)(UET_NACK_NO_PKT_BUFFER + 2 * pick(s, 2));
+			s->end[i].nack_ppm = pick(s, 300000);
+		}
+	}
+}
+
+/* Let PSNs wrap in the middle of the run. */
+static void near_wrap(struct sim *s)
+{
+	int i, j;
+
+	for (i = 0; i < s->ends; i++) {
+		struct uet_pds *pds = s->end[i].pds;
+
+		for (j = 0; j < s->ends; j++) {
+			struct uet_pdc *pdc;
+
+			if (i == j || pick(s, 2))
+				continue;
+			pdc = uet_pdc_open(pds, &s->end[j].nic.addr, (uint8_t)pick(s, 2));
+			if (pdc)
+				assert_int_equal(uet_tx_renumber(pds, pdc, 0u - pick(s, 300)), 0);
+		}
+	}
+}
+
+static void post_some(struct sim *s, uint32_t burst)
+{
+	while (burst--) {
+		int from = (int)pick(s, (uint32_t)s->ends);
+		int to = (from + 1 + (int)pick(s, (uint32_t)s->ends - 1)) % s->ends;
+		uint32_t cnt = pick(s, 8) ? 1 + pick(s, 5) : 1 + pick(s, 300);
+		struct sim_msg *m = sim_msg(s, from, to, (uint8_t)pick(s, 2), cnt,
+					    pick(s, 3) ? pick(s, 64) : pick(s, 1500));
+
+		m->gtd = pick(s, 4) == 0;
+		m->noresp_last = !m->gtd && pick(s, 8) == 0;
+		if (sim_post_msg(s, m)) {
+			/* All PDCs are in use: as if it had never been. */
+			m->finished = true;
+			sim_run_for(s, 100 * USEC);
+		}
+		if (pick(s, 30) == 0 && !m->finished) {
+			bool last = pick(s, 2);
+
+			if (uet_pds_stop(s->end[from].pds, &m->m, last)) {
+				m->finished = true;
+				s->open--;
+			}
+		}
+	}
+}
+
+static void check_clean(struct sim *s)
+{
+	int i, j;
+
+	sim_check(s);
+	for (i = 0; i < s->ends; i++) {
+		struct uet_pds *pds = s->end[i].pds;
+
+		assert_int_equal(pds->pdcs.used, 0);
+		assert_int_equal(pds->storeds.used, pds->spare ? 1 : 0);
+		assert_int_equal(pds->timers.count, 0);
+		assert_true(uet_list_empty(&pds->ready) && uet_list_empty(&pds->pending));
+		assert_true(uet_pds_idle(pds));
+		for (j = 0; j < UET_PDS_RING_SIZES; j++)
+			assert_int_equal(pds->rings[j].used, 0);
+		assert_int_equal(pds->stats.pdc_failed, 0);
+	}
+}
+
+static void one_seed(uint64_t seed)
+{
+	struct sim s;
+	uint32_t i, rounds;
+
+	sim_init(&s, seed);
+	s.trace = trace;
+	make_network(&s);
+	make_ends(&s);
+	if (pick(&s, 3) == 0)
+		near_wrap(&s);
+	rounds = 1 + pick(&s, 12);
+	for (i = 0; i < rounds; i++) {
+		post_some(&s, 1 + pick(&s, 20));
+		sim_run_for(&s, pick(&s, 2000) * USEC);
+		sim_check(&s);
+	}
+	assert_true(sim_run_done(&s, 600 * SEC));
+	for (i = 0; i < s.msg_cnt; i++)
+		assert_int_equal(s.msgs[i]->err, 0);
+	s.drop_ppm = 0;
+	sim_run_for(&s, 120 * SEC);
+	check_clean(&s);
+	sim_free(&s);
+}
+
+static void random_traffic(void **state)
+{
+	uint64_t seed;
+
+	(void)state;
+	for (seed = 0; seed < SEEDS; seed++) {
+		if (only && seed != only_seed)
+			continue;
+		fprintf(stderr, "\rseed %llu ", (unsigned long long)seed);
+		one_seed(seed);
+	}
+	fprintf(stderr, "\r");
+	if (only && only_seed >= SEEDS)
+		one_seed(only_seed);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(random_traffic),
+	};
+
+	if (argc > 1) {
+		only = true;
+		only_seed = strtoull(argv[1], NULL, 0);
+		trace = argc > 2;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
