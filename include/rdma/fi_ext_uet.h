@@ -70,9 +70,11 @@ struct fi_uet_auth_key {
  *   0                  no code from the network, err says it all
  *   1 .. 63            return code of a UET response (UEC 1.0 Table 3-19)
  *   0x100 + 0 .. 255   code of a packet delivery NACK (UEC 1.0 Table 3-58)
- * fi_cq_strerror puts either into words.
+ *   0x200 + errno      found out on this side: a time-out, an unreachable or restarted peer
+ * fi_cq_strerror puts each into words.
  */
 #define FI_UET_ERR_NACK		0x100
+#define FI_UET_ERR_LOCAL	0x200
 
 #ifdef __cplusplus
 }

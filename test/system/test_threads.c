@@ -5,6 +5,7 @@
  */
 #include "sys.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -81,17 +82,44 @@ static void worker_open(struct worker *w)
 	expect_ok(pthread_create(&w->thread, NULL, work, w));
 }
 
-/* Only this thread reads entries and looks at operations. */
-static void worker_close(struct worker *w)
+/* Only the first thread reads entries and looks at operations. */
+static void poll_all(struct sys_ep *e, int eps)
+{
+	unsigned int n = 0;
+	int i;
+
+	for (i = 0; i < eps; i++)
+		n += sys_poll(&e[i]);
+	if (!n)
+		sched_yield();
+}
+
+static void worker_close(struct worker *w, struct sys_ep *e, int eps)
 {
 	unsigned int i;
 
 	for (i = 0; i < w->cnt; i++) {
+		sys_at(__FILE__, __LINE__);
+		/* All of them: the other process may wait for any. */
+		while (!w->ops[i].done)
+			poll_all(e, eps);
 		sys_wait_ok(w->e, &w->ops[i]);
 		expect_eq(w->bufs[i], (w->tag << 32 | i) * 3);
 	}
 	free(w->ops);
 	free(w->bufs);
+}
+
+/* The other process is done with all of its endpoints; until then ours must answer. */
+static void leave_together(struct sys *s, struct sys_ep *e, int eps)
+{
+	struct pollfd pfd = { .fd = s->fd[1 - s->rank], .events = POLLIN };
+	char byte = 0;
+
+	sys_tell(s, 1 - s->rank, &byte, 1);
+	while (!poll(&pfd, 1, 0))
+		poll_all(e, eps);
+	sys_hear(s, 1 - s->rank, &byte, 1, NULL);
 }
 
 static void threads(struct sys *s, const void *arg)
@@ -116,15 +144,12 @@ static void threads(struct sys *s, const void *arg)
 		worker_open(&w[i]);
 	}
 	while (atomic_load(&waiting))
-		for (i = 0; i < eps; i++)
-			if (!sys_poll(&e[i]))
-				sched_yield();
+		poll_all(e, eps);
 	for (i = 0; i < 2 * THREADS; i++)
 		pthread_join(w[i].thread, NULL);
 	for (i = 0; i < 2 * THREADS; i++)
-		worker_close(&w[i]);
-	for (i = 0; i < eps; i++)
-		sys_barrier(s, &e[i]);
+		worker_close(&w[i], e, eps);
+	leave_together(s, e, eps);
 	for (i = 0; i < eps; i++)
 		sys_close(&e[i]);
 }

@@ -115,6 +115,9 @@ static void test_wait_results(void **state)
 		assert_int_equal(fi_cntr_wait(cntr, 0, -1), 0);
 		assert_int_equal(fi_cntr_wait(cntr, 1, 0), -FI_ETIMEDOUT);
 		assert_int_equal(fi_cntr_wait(cntr, 1, 1), -FI_ETIMEDOUT);
+		/* Unlike queues: an interruption is no result. */
+		uet_wait_signal(uet_cntr_wait_obj(cntr_of(cntr)));
+		assert_int_equal(fi_cntr_wait(cntr, 1, 1), -FI_ETIMEDOUT);
 		fi_cntr_set(cntr, 7);
 		assert_int_equal(fi_cntr_wait(cntr, 7, -1), 0);
 		/* Only a change of the error value counts. */

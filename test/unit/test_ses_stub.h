@@ -129,7 +129,7 @@ struct stub_pkt {
 	uint32_t index;
 	uint8_t next_hdr;
 	uint8_t mode;
-	bool eom;
+	bool eom, lazy;
 	size_t len;
 	struct uet_ses_req req;		/* parsed again */
 	size_t hdr_len;
@@ -152,6 +152,7 @@ static inline void stub_fill(struct uet_pds *pds, struct uet_pds_msg *msg, uint3
 	out->mode = msg->pdc->mode;
 	out->next_hdr = fill.next_hdr;
 	out->eom = fill.eom;
+	out->lazy = fill.lazy;
 	out->hdr_len = fill.ses_len;
 	out->len = fill.ses_len;
 	memcpy(out->data, ses, fill.ses_len);
@@ -404,6 +405,7 @@ static inline struct uet_ses_resp answer_resp(const struct uet_pds_answer *a)
 		assert_int_equal(r_.opcode, op); \
 		assert_int_equal(r_.return_code, rc); \
 		assert_int_equal((a).gtd_del, (op) == UET_RESP_RESPONSE); \
+		assert_int_equal((a).complete, (op) != UET_RESP_NO_RESPONSE); \
 	} while (0)
 
 #define assert_refused(a, rc)	assert_answer(a, UET_RESP_RESPONSE, rc)

@@ -62,6 +62,7 @@ static void headers(void **state)
 			tx->dest.relative = variant & 1;
 			tx->opcode = variant & 2 ? UET_OP_TAGGED_SEND : UET_OP_SEND;
 			tx->dc = variant & 4;
+			tx->lazy = variant & 1;
 			tx->has_data = variant & 8;
 			tx->data = 0x1122334455667788ull;
 			tx->tag = 0xfedcba9876543210ull;
@@ -80,6 +81,7 @@ static void headers(void **state)
 				assert_int_equal(p.req.som, k == 0);
 				assert_int_equal(p.req.eom, k == pkts - 1);
 				assert_int_equal(p.eom, k == pkts - 1);
+				assert_int_equal(p.lazy, tx->lazy);
 				assert_int_equal(p.req.hd, k == 0 && tx->has_data);
 				assert_int_equal(p.req.header_data, p.req.hd ? tx->data : 0);
 				assert_int_equal(p.req.message_offset, off);

@@ -17,7 +17,7 @@ static bool service_ok(const char *service)
 {
 	if (strspn(service, "0123456789") != strlen(service))
 		return true;
-	return strlen(service) <= 5 && strtoul(service, NULL, 10) <= UINT16_MAX;
+	return strtoul(service, NULL, 10) <= UINT16_MAX;
 }
 
 /* Resolve to a UDP address of @av's family. Returns 0 or -FI_EINVAL, without memory -FI_ENOMEM. */

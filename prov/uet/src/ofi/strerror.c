@@ -4,12 +4,30 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <rdma/fi_errno.h>
 #include <rdma/fi_ext_uet.h>
 
 #include "wire/names.h"
 
 #define RC_LAST 63
 #define NACK_LAST (FI_UET_ERR_NACK + 0xff)
+
+/* What stopped an operation without a word from the peer. */
+static const char *local_text(int err)
+{
+	switch (err) {
+	case FI_ETIMEDOUT:
+		return "no sign of life from the peer for FI_UET_PEER_TIMEOUT";
+	case FI_ECONNREFUSED:
+		return "the peer's host answers that nothing listens on its port";
+	case FI_EHOSTUNREACH:
+		return "the network answers that the peer's host cannot be reached";
+	case FI_ECONNRESET:
+		return "the peer closed its endpoint or was restarted in the middle";
+	default:
+		return fi_strerror(err);
+	}
+}
 
 const char *uet_prov_strerror(int prov_errno, char *buf, size_t len)
 {
@@ -25,6 +43,8 @@ const char *uet_prov_strerror(int prov_errno, char *buf, size_t len)
 	else if (prov_errno >= FI_UET_ERR_NACK && prov_errno <= NACK_LAST)
 		snprintf(buf, len, "%s: %s", uet_nack_name(prov_errno & 0xff),
 			 uet_nack_text(prov_errno & 0xff));
+	else if (prov_errno > FI_UET_ERR_LOCAL)
+		snprintf(buf, len, "%s", local_text(prov_errno - FI_UET_ERR_LOCAL));
 	else if (!prov_errno)
 		snprintf(buf, len, "no further detail");
 	else

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rdma/fi_ext_uet.h>
+
 #include "ofi/ep.h"
 
 #define SEND_FLAGS (FI_INJECT | FI_COMPLETION | FI_REMOTE_CQ_DATA | FI_INJECT_COMPLETE | \
@@ -16,6 +18,7 @@ struct uet_claim {
 	struct uet_list link;
 	void *context;
 	struct uet_ses_unex *unex;
+	struct uet_ses_rx_result res;	/* what the peek told, told again when it is dropped */
 };
 
 static void count(struct uet_ep *ep, uint64_t kind, bool ok)
@@ -109,6 +112,8 @@ static void on_tx_done(void *upper, struct uet_ses_tx *tx, int err, uint32_t pro
 
 	if (tx->flags & FI_INJECT_COMPLETE)
 		ep->detached--;
+	if (err && !prov_errno)
+		prov_errno = (uint32_t)(FI_UET_ERR_LOCAL - err);
 	count(ep, FI_SEND, !err);
 	if (ep->tx_cq && err)
 		uet_cq_write_error(ep->tx_cq, &event, 0, tx_error(err, prov_errno), prov_errno,
@@ -398,7 +403,7 @@ static ssize_t peek(struct uet_ep *ep, const struct uet_recv_args *args)
 		return 0;
 	}
 	if (claim) {
-		*claim = (struct uet_claim){ .context = args->context, .unex = unex };
+		*claim = (struct uet_claim){ .context = args->context, .unex = unex, .res = res };
 		uet_list_add_tail(&ep->claims, &claim->link);
 	}
 	write_peek_entry(ep, args, &res);
@@ -408,8 +413,6 @@ static ssize_t peek(struct uet_ep *ep, const struct uet_recv_args *args)
 static ssize_t recv_claimed(struct uet_ep *ep, const struct uet_recv_args *args)
 {
 	struct uet_claim *claim = take_claim(ep, args->context);
-	struct uet_ses_rx_result res = { .queue = args->flags & FI_TAGGED ? UET_SES_TAGGED :
-									    UET_SES_UNTAGGED };
 	struct uet_ses_rx *rx;
 	int ret;
 
@@ -417,8 +420,8 @@ static ssize_t recv_claimed(struct uet_ep *ep, const struct uet_recv_args *args)
 		return -FI_EINVAL;
 	if (args->flags & FI_DISCARD) {
 		uet_ses_claimed_discard(ep->ses, claim->unex);
+		write_peek_entry(ep, args, &claim->res);
 		free(claim);
-		write_peek_entry(ep, args, &res);
 		return 0;
 	}
 	rx = uet_ses_rx_get(ep->ses);

@@ -212,6 +212,7 @@ static void take(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_
 		pdc->tx_base++;
 
 	if (news.any) {
+		uet_pdc_moved(pds, pdc);
 		uet_cms_on_ack(pdc->ccc, news.bytes, news.rtt, h->flags & UET_PDS_F_M, pds->now);
 		pdc->reissues = 0;
 		/* Answered, yet the oldest is still open: maybe it was overtaken. */

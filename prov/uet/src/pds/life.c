@@ -116,6 +116,7 @@ void uet_pdc_enqueue(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_pds_ms
 		pdc->refused_at = 0;
 		pdc->unreach = false;
 		pdc->silent = 0;
+		pdc->stuck = 0;
 		uet_list_del(&pdc->idle);
 	}
 	msg->pdc = pdc;

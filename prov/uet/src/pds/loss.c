@@ -93,6 +93,7 @@ void uet_loss_delay(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn)
 
 	if (d->state != UET_TXD_FLIGHT && d->state != UET_TXD_RETX)
 		return;
+	uet_pdc_moved(pds, pdc);
 	/* It was behind a refused packet, and waits with it. */
 	if (pdc->mode == UET_MODE_ROD && d->state == UET_TXD_RETX && !d->nacks && pdc->nacked_cnt)
 		return;
@@ -174,8 +175,7 @@ static uint64_t check_flight(struct uet_pds *pds, struct uet_pdc *pdc)
 		return next;
 	pds->stats.retx_rto += lost;
 	pdc->eager_acks = EAGER_ACKS;
-	if (pdc->silent < UINT8_MAX)
-		pdc->silent++;
+	uet_pdc_unanswered(pdc);
 	uet_cms_on_timeout(pdc->ccc, bytes, pds->now);
 	uet_pdc_ready(pds, pdc);
 	return next;
@@ -227,8 +227,8 @@ static uint64_t check_arrived(struct uet_pds *pds, struct uet_pdc *pdc)
 			due = pds->now + pds->cfg.cms.rto_min;
 		next = uet_min_u64(next, due);
 	}
-	if (asked && pdc->silent < UINT8_MAX)
-		pdc->silent++;
+	if (asked)
+		uet_pdc_unanswered(pdc);
 	return next;
 }
 

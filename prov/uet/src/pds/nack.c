@@ -101,6 +101,7 @@ static void rx_normal(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet
 		renumber(pds, pdc, h->payload);
 		break;
 	case UET_NACK_RCVD_SES_PROCG:
+		uet_pdc_moved(pds, pdc);
 		if (d->state == UET_TXD_FLIGHT || d->state == UET_TXD_ARRIVED)
 			d->when = pds->now;
 		if (d->retries < UINT8_MAX)

@@ -129,6 +129,7 @@ struct uet_pdc {
 	bool probe_due;		/* the window is shut by uncleared answers: ask for the CACK */
 	uint8_t reissues;	/* fatal refusals in a row without any acknowledgement */
 	uint8_t silent;		/* time-outs since the last sign of life */
+	uint8_t stuck;		/* time-outs since moved */
 	uint16_t flight_cnt, retx_cnt, delay_cnt; /* descriptors in these states */
 	uint16_t nacked_cnt;	/* open packets with nacks != 0 */
 	uint16_t hold_cnt;	/* those of them that belong to the message being sent */
@@ -179,6 +180,7 @@ struct uet_pdc {
 	/* Life. */
 	uint64_t heard;		/* ns: last valid packet of the peer */
 	uint64_t busy_since;	/* ns: end of the last time without work */
+	uint64_t moved;		/* ns: last packet that answered something or asked to wait */
 	uint64_t refused_at;	/* ns: first "port unreachable" since heard; 0 none */
 	bool unreach;		/* "host unreachable" since heard */
 	struct uet_timer timer;
@@ -288,6 +290,22 @@ static inline void uet_pdc_heard(struct uet_pds *pds, struct uet_pdc *pdc)
 	pdc->silent = 0;
 	pdc->refused_at = 0;
 	pdc->unreach = false;
+}
+
+/* The peer answered something, or asked to wait. */
+static inline void uet_pdc_moved(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	pdc->moved = pds->now;
+	pdc->stuck = 0;
+}
+
+/* A time-out passed without an answer. */
+static inline void uet_pdc_unanswered(struct uet_pdc *pdc)
+{
+	if (pdc->silent < UINT8_MAX)
+		pdc->silent++;
+	if (pdc->stuck < UINT8_MAX)
+		pdc->stuck++;
 }
 
 /* Make sure that the timer of @pdc fires at @deadline or earlier. */

@@ -51,7 +51,8 @@ void uet_rx_forget(struct uet_pds *pds, struct uet_pdc *pdc)
 
 void uet_rx_clear(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn)
 {
-	if (uet_psn_diff(psn, pdc->rx_clear) <= 0 || uet_psn_diff(psn, pdc->rx_hi) > 0)
+	/* Values that are old, or that speak of packets which never arrived. */
+	if (uet_psn_diff(psn, pdc->rx_clear) <= 0 || uet_psn_diff(psn, pdc->rx_next) >= 0)
 		return;
 	pdc->rx_clear = psn;
 	if (uet_likely(uet_list_empty(&pdc->stored)))
@@ -326,8 +327,12 @@ void uet_rx_request(struct uet_pds *pds, const struct uet_pds_hdr *h, const stru
 		pds->stats.drop_malformed++;
 		return;
 	}
-	if (h->offset < 0)
-		uet_rx_clear(pds, pdc, uet_pds_offset_psn(h));
+	if (uet_unlikely(uet_psn_diff(uet_pds_offset_psn(h), pdc->rx_next) >= 0)) {
+		/* Answers to packets that never arrived were seen: one of us has gone astray. */
+		uet_nack_send(pds, pdc->id, h, pkt, UET_NACK_UNEXP_EVENT, 0);
+		return;
+	}
+	uet_rx_clear(pds, pdc, uet_pds_offset_psn(h));
 	switch (uet_rx_judge(pds, pdc, h, pkt)) {
 	case UET_RX_NEW:
 		deliver(pds, pdc, h, pkt);

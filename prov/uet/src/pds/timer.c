@@ -11,6 +11,12 @@
  */
 #define SILENT_ROUNDS 2u
 
+/*
+ * Peer time-outs without anything being answered, though the peer speaks: its state and ours
+ * contradict each other. A peer that asks to wait may do so for ever.
+ */
+#define STUCK_TIMEOUTS 4u
+
 /* Last time from which silence counts. */
 static uint64_t alive_at(const struct uet_pdc *pdc)
 {
@@ -28,6 +34,10 @@ static int verdict(const struct uet_pds *pds, const struct uet_pdc *pdc)
 	if (pdc->silent >= SILENT_ROUNDS &&
 	    is_over(pds->now, alive_at(pdc), pds->cfg.peer_timeout))
 		return pdc->unreach ? -EHOSTUNREACH : -ETIMEDOUT;
+	if (pdc->stuck >= SILENT_ROUNDS &&
+	    is_over(pds->now, uet_max_u64(pdc->moved, pdc->busy_since),
+		    STUCK_TIMEOUTS * pds->cfg.peer_timeout))
+		return -ECONNRESET;
 	return 0;
 }
 
@@ -55,8 +65,7 @@ static uint64_t check_stuck(struct uet_pds *pds, struct uet_pdc *pdc)
 	pdc->clear_due = true;
 	pdc->probe_due = true;
 	uet_pdc_pend(pds, pdc);
-	if (pdc->silent < UINT8_MAX)
-		pdc->silent++;
+	uet_pdc_unanswered(pdc);
 	return pds->now + uet_cms_rto(pdc->ccc, pdc->silent);
 }
 
@@ -70,6 +79,9 @@ static uint64_t run_busy(struct uet_pds *pds, struct uet_pdc *pdc)
 		uet_pdc_give_up(pds, pdc, err);
 		return 0;
 	}
+	/* Our own NIC takes nothing: that is silence, too. */
+	if (pds->batch.stalled && pdc->flight_cnt == 0)
+		uet_pdc_unanswered(pdc);
 	next = uet_loss_timer(pds, pdc);
 	next = uet_min_u64(next, check_stuck(pds, pdc));
 	if (pdc->retx_cnt || !uet_list_empty(&pdc->queue))
