@@ -60,20 +60,20 @@ free_ports() {
 	echo $low
 }
 
-# job RANKS: runs it, watches the sockets meanwhile.
+# job RANKS [THREAD_LEVEL]: runs it, watches the sockets meanwhile.
 job() {
-	local ranks=$1 low most=0 now pid rc=0 start=$SECONDS
+	local ranks=$1 level=${2:-0} low most=0 now pid rc=0 start=$SECONDS
 	low=$(free_ports)
-	FI_UET_PORT=$low uet_foreign_leaky timeout -k 5 $((50 * UET_TIME_SCALE)) \
+	FI_UET_PORT=$low OMPI_MPI_THREAD_LEVEL=$level uet_foreign_leaky timeout -k 5 $((50 * UET_TIME_SCALE)) \
 		mpirun --allow-run-as-root --oversubscribe -n "$ranks" \
 		--mca pml cm --mca mtl ofi --mca mtl_ofi_provider_include uet \
-		--mca mtl_base_verbose 30 --mca oob_tcp_if_include lo \
-		-x FI_PROVIDER -x FI_PROVIDER_PATH -x FI_UET_IFACE -x FI_UET_PORT \
+		--mca mtl_base_verbose 100 --mca oob_tcp_if_include lo \
+		-x FI_PROVIDER -x FI_PROVIDER_PATH -x FI_UET_IFACE -x FI_UET_PORT -x OMPI_MPI_THREAD_LEVEL \
 		"$UET_BUILDDIR/test/system/mpi_basic" >"$work/out" 2>&1 </dev/null &
 	pid=$!
 	while kill -0 $pid 2>/dev/null; do
 		now=$(open_ports "$low" $((low + 63)))
-		[ "$now" -le $most ] || most=$now
+		[ "$now" -le "$most" ] || most=$now
 		sleep 0.1
 	done
 	wait $pid || rc=$?
@@ -92,14 +92,16 @@ job() {
 		echo "not ok: $ranks ranks had $most UET sockets"
 		failed=$((failed + 1))
 	fi
-	if ! grep -q 'mtl:ofi:prov: uet' "$work/out"; then
-		grep 'mtl' "$work/out" | head -n 5
+	if [ "$(grep -c 'select: init returned success' "$work/out")" -ne "$ranks" ] ||
+	   ! grep -q 'mtl:ofi:prov: uet' "$work/out"; then
+		grep 'mtl:ofi\|select:' "$work/out" | head -n 20
 		echo "not ok: $ranks ranks: MPI does not say that it uses uet"
 		failed=$((failed + 1))
 	fi
-	echo "$(grep 'MPI on' "$work/out"): $most UET sockets, $((SECONDS - start)) s"
+	echo "$(grep 'MPI on' "$work/out"), thread level $level: $most UET sockets, $((SECONDS - start)) s"
 }
 
 job 2
 job 4
+job 4 3		# as after MPI_Init_thread(MPI_THREAD_MULTIPLE)
 [ $failed -eq 0 ] || exit 1

@@ -7,7 +7,8 @@
  *
  *   - a packet is delivered at most once, with the right bytes, on the right end
  *   - ROD packets are delivered in the order of posting
- *   - done(0) only when every packet was delivered and every answer that must be seen was
+ *   - done(0) only when every packet was delivered - to the same life of the target, should it
+ *     restart - and every answer that must be seen was
  *
  * Include once per test program.
  */
@@ -48,8 +49,8 @@ struct sim_msg {
 	uint8_t mode;
 	bool gtd;		/* the target answers each packet with guaranteed delivery */
 	bool noresp_last;	/* the target answers NO_RESPONSE at first */
+	bool posted;
 	bool finished;
-	bool stopped;
 	int err;
 	uint8_t nack;
 	uint32_t cnt;		/* packets */
@@ -57,6 +58,7 @@ struct sim_msg {
 	uint8_t *buf;		/* payload; freed by done() */
 	uint8_t *seen;		/* deliveries per packet */
 	uint8_t *resp;		/* explicit final responses per packet */
+	uint8_t *life;		/* the target's life that each packet was last delivered to */
 	uint64_t done_at;
 };
 
@@ -80,6 +82,7 @@ struct sim_end {
 	int refuse;		/* packets to it come back as a report with this error */
 	int room, room_max;	/* packets that the NIC takes per raster; room_max 0: all */
 	struct sim_pkt *inbox, **inbox_tail;	/* what arrived at an end without a PDS */
+	uint8_t life;		/* restarts so far */
 	uint32_t gone;		/* pdc_gone calls */
 	int gone_err;
 	uint32_t rx_cnt;
@@ -303,6 +306,7 @@ static inline void sim_done(void *upper, struct uet_pds_msg *msg, int err, uint8
 		for (i = 0; i < msg->pkt_cnt; i++) {
 			if (s->end[m->to].pds)
 				assert_true(s->lax ? m->seen[i] >= 1 : m->seen[i] == 1);
+			assert_int_equal(m->life[i], m->life[0]);
 			if (m->gtd)
 				assert_int_equal(m->resp[i], 1);
 		}
@@ -354,6 +358,7 @@ static inline void sim_rx(void *upper, const struct uet_pds_rx *rx, struct uet_p
 		return;
 	}
 	m->seen[index]++;
+	m->life[index] = e->life;
 	e->rx_cnt++;
 	if (!s->lax)
 		assert_int_equal(m->seen[index], 1);
@@ -456,13 +461,20 @@ static inline void sim_two(struct sim *s, uint64_t seed)
 	sim_add(s, &cfg);
 }
 
-/* Lose all state of end @i, as a process that dies and starts again. */
+/* Lose all state of end @i and all its messages, as a process that dies and starts again. */
 static inline void sim_restart(struct sim *s, int i, const struct uet_pds_cfg *cfg)
 {
 	struct sim_end *e = &s->end[i];
 	struct uet_pds_cfg c = *cfg;
+	uint32_t n;
 
 	uet_pds_destroy(e->pds);
+	for (n = 0; n < s->msg_cnt; n++)
+		if (s->msgs[n]->from == i && s->msgs[n]->posted && !s->msgs[n]->finished) {
+			s->msgs[n]->finished = true;
+			s->open--;
+		}
+	e->life++;
 	c.seed = uet_rand_u64(&s->rand);
 	memset(e->rod_last, 0, sizeof(e->rod_last));
 	assert_int_equal(uet_pds_create(&c, &e->nic, &sim_upper_ops, e, s->now, &e->pds), 0);
@@ -492,6 +504,7 @@ static inline struct sim_msg *sim_msg(struct sim *s, int from, int to, uint8_t m
 			m->buf[(size_t)i * plen + j] = sim_byte(m->id, i, j);
 	m->seen = calloc(cnt, 1);
 	m->resp = calloc(cnt, 1);
+	m->life = calloc(cnt, 1);
 	return m;
 }
 
@@ -500,8 +513,10 @@ static inline int sim_post_msg(struct sim *s, struct sim_msg *m)
 	int ret = uet_pds_post(s->end[m->from].pds, &s->end[m->to].nic.addr, m->mode, &m->m,
 			       s->now);
 
-	if (ret == 0)
+	if (ret == 0) {
 		s->open++;
+		m->posted = true;
+	}
 	return ret;
 }
 
@@ -690,6 +705,7 @@ static inline void sim_free(struct sim *s)
 		free(s->msgs[m]->buf);
 		free(s->msgs[m]->seen);
 		free(s->msgs[m]->resp);
+		free(s->msgs[m]->life);
 		free(s->msgs[m]);
 	}
 	free(s->msgs);

@@ -139,7 +139,7 @@ static void holes_show_in_bitmap_and_close_with_an_ack(void **state)
 static void bitmap_of_far_packet(void **state)
 {
 	struct sim_msg *m = msg(300, false);
-	struct uet_pds_hdr h;
+	struct uet_pds_hdr h = { 0 };
 	int32_t i;
 
 	(void)state;

@@ -62,7 +62,7 @@ static void window_ends_at_mp_range(void **state)
 	sim_drain(&s, 0);
 	raw_request(&r, m, 258, 258, 0, 0);
 	expect_nack(UET_NACK_PSN_OOR_WINDOW, true);
-	raw_request(&r, m, 257, 0x7fff0000, 0, 0);
+	raw_request(&r, m, 257, 30000, 0, 0);
 	expect_nack(UET_NACK_PSN_OOR_WINDOW, true);
 }
 

@@ -147,26 +147,64 @@ static void one_seed(uint64_t seed)
 	sim_free(&s);
 }
 
-static void random_traffic(void **state)
+/* Ends die and come back, with all their state gone: what can be done is done, the rest fails. */
+static void one_seed_of_restarts(uint64_t seed)
+{
+	struct uet_pds_cfg cfg = sim_cfg();
+	struct sim s;
+	uint32_t i, rounds;
+
+	sim_init(&s, seed);
+	s.trace = trace;
+	s.lax = true;
+	make_network(&s);
+	cfg.idle_close = (1 + pick(&s, 1000)) * MSEC;
+	for (i = 0; i < 3; i++)
+		sim_add(&s, &cfg);
+	rounds = 1 + pick(&s, 15);
+	for (i = 0; i < rounds; i++) {
+		post_some(&s, 1 + pick(&s, 10));
+		sim_run_for(&s, pick(&s, 1000) * (pick(&s, 4) ? USEC : MSEC));
+		if (pick(&s, 2))
+			sim_restart(&s, (int)pick(&s, 3), &cfg);
+		sim_check(&s);
+	}
+	assert_true(sim_run_done(&s, 600 * SEC));
+	s.drop_ppm = 0;
+	sim_run_for(&s, 120 * SEC);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(sim_pdcs(&s, (int)i), 0);
+	sim_free(&s);
+}
+
+static void all_seeds(void (*one)(uint64_t seed))
 {
 	uint64_t seed;
 
-	(void)state;
-	for (seed = 0; seed < SEEDS; seed++) {
-		if (only && seed != only_seed)
-			continue;
+	for (seed = only ? only_seed : 0; seed < (only ? only_seed + 1 : SEEDS); seed++) {
 		fprintf(stderr, "\rseed %llu ", (unsigned long long)seed);
-		one_seed(seed);
+		one(seed);
 	}
 	fprintf(stderr, "\r");
-	if (only && only_seed >= SEEDS)
-		one_seed(only_seed);
+}
+
+static void random_traffic(void **state)
+{
+	(void)state;
+	all_seeds(one_seed);
+}
+
+static void random_restarts(void **state)
+{
+	(void)state;
+	all_seeds(one_seed_of_restarts);
 }
 
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_traffic),
+		cmocka_unit_test(random_restarts),
 	};
 
 	if (argc > 1) {

@@ -37,8 +37,10 @@ static int domain_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 
 	if (bfid->fclass != FI_CLASS_EQ)
 		return -FI_EINVAL;
-	/* It asks for asynchronous registration; ours completes at once either way. */
-	if (flags & ~DOMAIN_BIND_REG_MR)
+	/* Events about registration: it completes at once, nobody would send them. */
+	if (flags & DOMAIN_BIND_REG_MR)
+		return -FI_EOPNOTSUPP;
+	if (flags)
 		return -FI_EBADFLAGS;
 	if (domain->eq)
 		return -FI_EINVAL;

@@ -360,6 +360,8 @@ static int ep_close(struct fid *fid)
 {
 	struct uet_ep *ep = uet_container_of(fid, struct uet_ep, fid.fid);
 
+	if (uet_ref_busy(&ep->ref))
+		return -FI_EBUSY;
 	if (ep->enabled) {
 		leave_sets(ep);
 		say_goodbye(ep);

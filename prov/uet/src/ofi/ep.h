@@ -16,6 +16,7 @@ struct uet_ep_cntr {
 
 struct uet_ep {
 	struct fid_ep fid;
+	uet_ref ref;			/* regions bound to it */
 	struct uet_domain *domain;
 	struct uet_lock lock;		/* protects nic, ses and everything below them */
 	struct uet_nic *nic;

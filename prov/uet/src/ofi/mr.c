@@ -118,6 +118,8 @@ static int mr_close(struct fid *fid)
 	uet_unlock(&domain->lock);
 	for (i = 0; i < mr->cntr_cnt; i++)
 		uet_ref_put(uet_cntr_ref(mr->cntrs[i].cntr));
+	if (mr->ep)
+		uet_ref_put(&mr->ep->ref);
 	uet_ref_put(&domain->ref);
 	free(mr);
 	return 0;
@@ -132,6 +134,7 @@ static int bind_ep(struct uet_mr *mr, struct uet_ep *ep, uint64_t flags)
 	if (mr->enabled)
 		return -FI_EOPBADSTATE;
 	mr->ep = ep;
+	uet_ref_get(&ep->ref);
 	return 0;
 }
 
