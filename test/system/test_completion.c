@@ -57,6 +57,11 @@ static void pair_drive(struct pair *p, unsigned int ms)
 enum call { C_SEND, C_SENDDATA, C_SENDMSG, C_INJECT, C_INJECTDATA, C_TSEND, C_TSENDMSG, C_TINJECT,
 	    C_RECV, C_RECVMSG, C_TRECV, C_TRECVMSG };
 
+static const char *const call_names[] = {
+	"fi_send", "fi_senddata", "fi_sendmsg", "fi_inject", "fi_injectdata", "fi_tsend",
+	"fi_tsendmsg", "fi_tinject", "fi_recv", "fi_recvmsg", "fi_trecv", "fi_trecvmsg",
+};
+
 static const struct row {
 	enum call call;
 	uint64_t flags;			/* of the *msg calls */
@@ -155,8 +160,8 @@ static void one_row(struct pair *p, const struct row *row, bool want, uint64_t n
 	expect_eq(fi_cntr_read(p->a.txcntr), n);
 	expect_eq(fi_cntr_read(p->b.rxcntr), n);
 	expect_eq(fi_cntr_readerr(p->a.txcntr) + fi_cntr_readerr(p->b.rxcntr), 0);
-	expect(op.done == want, "%s entry for row %zu (call %d, flags %#llx)", want ? "an" : "no",
-	       (size_t)(row - rows), row->call, (unsigned long long)row->flags);
+	expect(op.done == want, "%s entry for %s with flags %#llx", want ? "an" : "no",
+	       call_names[row->call], (unsigned long long)row->flags);
 }
 
 struct mode {

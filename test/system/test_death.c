@@ -6,9 +6,11 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Milliseconds until a silent peer, and one whose host says that nobody listens, is dead. */
@@ -483,9 +485,21 @@ static void restart(struct sys *s, const void *arg)
 
 /* ---- the last word before the end ---- */
 
-#define WORDS 3				/* messages of each short life */
+static const struct lives {
+	const char *name;
+	unsigned int cnt, brief;	/* lives */
+	unsigned int words;		/* messages of each */
+	size_t len;			/* of a message; an id is in front */
+} lives[] = {
+	{ "death/last-word", 1000, 50, 3, 8 },
+	/* More than fits the window: the end of a life must wait for the rest to leave. */
+	{ "death/last-word/many", 40, 8, 300, 4000 },
+};
+
+#define LONGEST_WORD 4096
 
 struct life {
+	const struct lives *of;
 	struct fi_info *info;
 	uint8_t to[SYS_NAME_MAX];
 	uint64_t id;
@@ -497,9 +511,10 @@ static void short_life(void *arg)
 	struct life *life = arg;
 	struct fi_av_attr av_attr = { .type = FI_AV_TABLE };
 	struct fi_cq_attr cq_attr = { .format = FI_CQ_FORMAT_TAGGED };
+	uint8_t word[LONGEST_WORD];
 	struct sys_ep e = { 0 };
+	unsigned int i;
 	uint64_t id;
-	int i;
 
 	expect_ok(fi_fabric(life->info->fabric_attr, &e.fabric, NULL));
 	expect_ok(fi_domain(e.fabric, life->info, &e.domain, NULL));
@@ -511,9 +526,11 @@ static void short_life(void *arg)
 	expect_ok(fi_ep_bind(e.ep, &e.txcq->fid, FI_TRANSMIT | FI_RECV));
 	expect_ok(fi_enable(e.ep));
 	e.peer[0] = sys_insert(&e, life->to);
-	for (i = 0; i < WORDS; i++) {
-		id = life->id * WORDS + (uint64_t)i;
-		sys_post(&e, fi_tinject(e.ep, &id, 8, e.peer[0], 1));
+	for (i = 0; i < life->of->words; i++) {
+		id = life->id * life->of->words + i;
+		sys_fill(word, life->of->len, id);
+		memcpy(word, &id, sizeof(id));
+		sys_post(&e, fi_tinject(e.ep, word, life->of->len, e.peer[0], 1));
 	}
 	e.info = fi_dupinfo(life->info);
 	sys_close(&e);
@@ -524,9 +541,9 @@ static void short_life(void *arg)
  * This process asks libfabric for information once and opens nothing; its children do the
  * rest. Loading libfabric anew each time would take most of the test's time.
  */
-static void many_lives(struct sys *s, unsigned int cnt)
+static void many_lives(struct sys *s, const struct lives *of, unsigned int cnt)
 {
-	struct life life = { .info = NULL };
+	struct life life = { .of = of };
 	int status, pid;
 
 	sys_hear(s, 0, life.to, sizeof(life.to), NULL);
@@ -540,33 +557,95 @@ static void many_lives(struct sys *s, unsigned int cnt)
 	fi_freeinfo(life.info);
 }
 
+static void one_word(struct sys_ep *e, const struct lives *of, unsigned int total, bool *seen)
+{
+	uint8_t word[LONGEST_WORD], want[LONGEST_WORD];
+	struct sys_op op = { 0 };
+	uint64_t id;
+
+	sys_trecv(e, FI_ADDR_UNSPEC, word, of->len, 1, 0, &op);
+	sys_wait_ok(e, &op);
+	expect_eq(op.entry.len, of->len);
+	memcpy(&id, word, sizeof(id));
+	expect(id < total && !seen[id], "a message that was sent, once");
+	sys_fill(want, of->len, id);
+	expect(!memcmp(word + 8, want + 8, of->len - 8), "the data of that message");
+	/* The words of one life keep their order. */
+	expect(id % of->words == 0 || seen[id - 1], "message %llu before the next one",
+	       (unsigned long long)id - 1);
+	seen[id] = true;
+}
+
 static void last_word(struct sys *s, const void *arg)
 {
-	unsigned int i, cnt = sys_scaled(1000, 50);
-	bool *seen = calloc(cnt, WORDS);
+	const struct lives *of = arg;
+	unsigned int i, cnt = sys_scaled(of->cnt, of->brief), total = cnt * of->words;
 	struct sys_ep e;
+	bool *seen;
 
-	(void)arg;
 	if (s->rank == 1) {
-		many_lives(s, cnt);
-		free(seen);
+		many_lives(s, of, cnt);
 		return;
 	}
+	seen = calloc(total, sizeof(*seen));
 	sys_open(&e, &plain);
 	sys_tell(s, 1, e.name, sizeof(e.name));
-	for (i = 0; i < cnt * WORDS; i++) {
-		struct sys_op op = { 0 };
-		uint64_t id = UINT64_MAX;
-
-		sys_trecv(&e, FI_ADDR_UNSPEC, &id, 8, 1, 0, &op);
-		sys_wait_ok(&e, &op);
-		expect(id < (uint64_t)cnt * WORDS && !seen[id], "a message that was sent, once");
-		/* The words of one life keep their order. */
-		expect(id % WORDS == 0 || seen[id - 1], "message %llu before the next one",
-		       (unsigned long long)id - 1);
-		seen[id] = true;
-	}
+	for (i = 0; i < total; i++)
+		one_word(&e, of, total, seen);
 	free(seen);
+	sys_close(&e);
+}
+
+/* ---- sleeping while a peer is silent ---- */
+
+struct sleeper {
+	struct sys_ep *e;
+	struct sys_op *op;
+	pthread_t thread;
+};
+
+static void *await_error(void *arg)
+{
+	struct sleeper *sl = arg;
+	struct fi_cq_tagged_entry entry;
+	struct fi_cq_err_entry err = { .err_data_size = 0 };
+
+	expect_ret(fi_cq_sread(sl->e->txcq, &entry, 1, NULL, -1), -FI_EAVAIL);
+	expect_ret(fi_cq_readerr(sl->e->txcq, &err, 0), 1);
+	expect(err.op_context == sl->op, "the context of the send");
+	sl->op->err = err.err;
+	expect_dead(sl->op);
+	return NULL;
+}
+
+/* The sleeper knows no deadline when it falls asleep; the send brings one. */
+static void sleep_till_error(struct sys *s, const void *arg)
+{
+	struct sys_opts opts = plain;
+	struct timespec ts = { .tv_nsec = 50000000 };
+	struct sys_op op = { 0 };
+	struct sockaddr_in sin;
+	struct sleeper sl;
+	uint64_t word = 1;
+	struct sys_ep e;
+	fi_addr_t to;
+	int fd;
+
+	(void)s;
+	(void)arg;
+	short_timeouts();
+	setenv("FI_UET_PEER_TIMEOUT", "500", 1);
+	opts.wait_obj = FI_WAIT_UNSPEC;
+	sys_open(&e, &opts);
+	fd = nobody(&e, true, &sin);
+	to = sys_insert(&e, &sin);
+	sl = (struct sleeper){ .e = &e, .op = &op };
+	expect_ok(pthread_create(&sl.thread, NULL, await_error, &sl));
+	/* It likely sleeps by then; if not, the case is an easier one. */
+	nanosleep(&ts, NULL);
+	expect_ok((int)fi_tsend(e.ep, &word, 8, NULL, to, 1, &op));
+	pthread_join(sl.thread, NULL);
+	close(fd);
 	sys_close(&e);
 }
 
@@ -594,6 +673,8 @@ int main(int argc, char **argv)
 	sys_case_limit("death/polite-end", 2, LIMIT_S, polite_end, NULL);
 	for (i = 0; i < sizeof(comebacks) / sizeof(comebacks[0]); i++)
 		sys_case_limit(comebacks[i].name, 3, LIMIT_S, restart, &comebacks[i]);
-	sys_case_limit("death/last-word", 2, 60, last_word, NULL);
+	for (i = 0; i < sizeof(lives) / sizeof(lives[0]); i++)
+		sys_case_limit(lives[i].name, 2, 60, last_word, &lives[i]);
+	sys_case_limit("death/asleep", 1, LIMIT_S, sleep_till_error, NULL);
 	return sys_end();
 }

@@ -443,7 +443,7 @@ static void model_run(struct sys *s, const void *arg)
 	sys_open(&m->e, &opts);
 	sys_connect(s, &m->e);
 	m->peer = m->e.peer[1 - s->rank];
-	/* Both must do the same number of rounds, so rounds are counted, about 20 operations each. */
+	/* Both must do the same number of rounds; one has about 20 operations. */
 	for (unsigned int round = 0; round < limit / 20; round++) {
 		round_traffic(m);
 		round_theirs(m);

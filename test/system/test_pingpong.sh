@@ -56,8 +56,8 @@ one() {
 sweep() {
 	FI_UET_IFACE=lo
 	export FI_UET_IFACE
-	one "messages, all sizes" 46 127.0.0.1 -S all -c -I 10
-	one "tagged, all sizes" 46 127.0.0.1 -S all -c -I 10 -m tagged
+	one "messages, all sizes" 46 127.0.0.1 -S all -c -I 4
+	one "tagged, all sizes" 46 127.0.0.1 -S all -c -I 4 -m tagged
 	one "messages, IPv6" 1 ::1 -6 -S 100000 -c -I 50
 	one "tagged, IPv6" 1 ::1 -6 -S 0 -c -I 50 -m tagged
 	one "without data check" 1 127.0.0.1 -S 1048576 -I 50

@@ -49,6 +49,7 @@ struct sim_msg {
 	uint8_t mode;
 	bool gtd;		/* the target answers each packet with guaranteed delivery */
 	bool noresp_last;	/* the target answers NO_RESPONSE at first */
+	bool lazy;		/* nobody waits for its end */
 	bool posted;
 	bool finished;
 	int err;
@@ -58,7 +59,7 @@ struct sim_msg {
 	uint8_t *buf;		/* payload; freed by done() */
 	uint8_t *seen;		/* deliveries per packet */
 	uint8_t *resp;		/* explicit final responses per packet */
-	uint8_t *life;		/* the target's life that each packet was last delivered to */
+	uint32_t *lives;	/* bit n: delivered to the target's n-th life, per packet */
 	uint64_t done_at;
 };
 
@@ -256,6 +257,7 @@ static inline void sim_fill(void *upper, struct uet_pds_msg *msg, uint32_t index
 	f->ses_len = SIM_SES;
 	f->next_hdr = UET_HDR_REQUEST_STD;
 	f->eom = index + 1 == msg->pkt_cnt;
+	f->lazy = m->lazy;
 	f->payload_len = m->plen;
 	f->iov_cnt = 0;
 	if (m->plen) {
@@ -294,7 +296,7 @@ static inline void sim_done(void *upper, struct uet_pds_msg *msg, int err, uint8
 	struct sim_msg *m = uet_container_of(msg, struct sim_msg, m);
 	struct sim_end *e = upper;
 	struct sim *s = e->sim;
-	uint32_t i;
+	uint32_t i, lives = UINT32_MAX;
 
 	assert_int_equal(e->index, m->from);
 	assert_false(m->finished);
@@ -306,10 +308,12 @@ static inline void sim_done(void *upper, struct uet_pds_msg *msg, int err, uint8
 		for (i = 0; i < msg->pkt_cnt; i++) {
 			if (s->end[m->to].pds)
 				assert_true(s->lax ? m->seen[i] >= 1 : m->seen[i] == 1);
-			assert_int_equal(m->life[i], m->life[0]);
+			lives &= m->lives[i];
 			if (m->gtd)
 				assert_int_equal(m->resp[i], 1);
 		}
+		if (s->end[m->to].pds)
+			assert_int_not_equal(lives, 0);
 	}
 	free(m->buf);
 	m->buf = NULL;
@@ -358,7 +362,7 @@ static inline void sim_rx(void *upper, const struct uet_pds_rx *rx, struct uet_p
 		return;
 	}
 	m->seen[index]++;
-	m->life[index] = e->life;
+	m->lives[index] |= 1u << e->life % 32;
 	e->rx_cnt++;
 	if (!s->lax)
 		assert_int_equal(m->seen[index], 1);
@@ -370,6 +374,7 @@ static inline void sim_rx(void *upper, const struct uet_pds_rx *rx, struct uet_p
 	uet_put_be24(answer->ses + 5, 0x42);
 	uet_put_be32(answer->ses + 8, m->gtd ? index : 0);
 	answer->gtd_del = m->gtd;
+	answer->complete = m->lazy && index + 1 == m->cnt;
 }
 
 static inline void sim_gone(void *upper, struct uet_pdc *pdc, int err)
@@ -504,7 +509,7 @@ static inline struct sim_msg *sim_msg(struct sim *s, int from, int to, uint8_t m
 			m->buf[(size_t)i * plen + j] = sim_byte(m->id, i, j);
 	m->seen = calloc(cnt, 1);
 	m->resp = calloc(cnt, 1);
-	m->life = calloc(cnt, 1);
+	m->lives = calloc(cnt, sizeof(m->lives[0]));
 	return m;
 }
 
@@ -705,7 +710,7 @@ static inline void sim_free(struct sim *s)
 		free(s->msgs[m]->buf);
 		free(s->msgs[m]->seen);
 		free(s->msgs[m]->resp);
-		free(s->msgs[m]->life);
+		free(s->msgs[m]->lives);
 		free(s->msgs[m]);
 	}
 	free(s->msgs);

@@ -254,8 +254,6 @@ static void help(void **state)
 
 int main(void)
 {
-	/* The plugin, loaded beside the provider under test, would define everything twice. */
-	const char *no_plugins = "/nonexistent";
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(ranges),
@@ -272,9 +270,10 @@ int main(void)
 	int count;
 
 	unsetenv("UET_JOB_ID");
+	/* The plugin, loaded beside the provider under test, would define everything twice. */
+	setenv("FI_PROVIDER_PATH", "/nonexistent", 1);
 	/* The first call into libfabric empties its list of parameters. */
 	if (fi_getparams(&params, &count) == 0)
 		fi_freeparams(params);
-	setenv("FI_PROVIDER_PATH", no_plugins, 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,12 +99,33 @@ static void coalesces_what_came_together(void **state)
 	for (i = 0; i < 4; i++)
 		raw_request(&r, m, (uint32_t)i, 1 + i, UET_PDS_F_AR, 0);
 	assert_true(uet_pds_pending(s.end[1].pds));
-	uet_pds_progress(s.end[1].pds, s.now, false);	/* not yet */
-	assert_true(raw_silent(&r));
 	raw_turn(&r);
 	h = raw_take(&r, NULL);
 	assert_int_equal(rel(h.psn), 4);
 	assert_true(raw_silent(&r));
+	assert_false(uet_pds_pending(s.end[1].pds));
+}
+
+/* What the source asked for goes at once; what nobody waits for, when there is time. */
+static void urgent_and_other_acks(void **state)
+{
+	struct sim_msg *m = msg(1, false), *n = msg(1, false), *o = msg(2, false);
+	uint64_t acks = sim_stats(&s, 1)->tx_ack;
+
+	(void)state;
+	m->lazy = true;
+	n->lazy = true;
+	raw_request(&r, m, 0, 1, 0, 0);
+	assert_true(uet_pds_pending(s.end[1].pds));
+	uet_pds_progress(s.end[1].pds, s.now, false);
+	assert_int_equal(sim_stats(&s, 1)->tx_ack, acks);
+	uet_pds_progress(s.end[1].pds, s.now, true);
+	assert_int_equal(sim_stats(&s, 1)->tx_ack, acks + 1);
+	raw_request(&r, n, 0, 2, UET_PDS_F_AR, 0);
+	uet_pds_progress(s.end[1].pds, s.now, false);
+	assert_int_equal(sim_stats(&s, 1)->tx_ack, acks + 2);
+	/* In the middle of a message there is nothing to say at all. */
+	raw_request(&r, o, 0, 3, 0, 0);
 	assert_false(uet_pds_pending(s.end[1].pds));
 }
 
@@ -356,6 +377,7 @@ int main(void)
 		T(single_answer_is_attached),
 		T(no_ack_below_trigger),
 		T(coalesces_what_came_together),
+		T(urgent_and_other_acks),
 		T(holes_show_in_bitmap_and_close_with_an_ack),
 		T(bitmap_of_far_packet),
 		T(guaranteed_answers_go_alone_and_hold_cack),

@@ -97,20 +97,24 @@ static void payload_of_finished_messages_is_not_sent(void **state)
 	raw_turn(&r);
 	for (i = 0; i < 3; i++)
 		raw_take_request(&r);
+	other = sim_post(&s, 1, 0, UET_MODE_ROD, 1, 700);
+	uet_pds_flush(s.end[1].pds);
 	s.end[1].room_max = -1;
 	s.end[1].room = -1;
-	sim_run_for(&s, 6 * MSEC);	/* time-out: one packet, the window is closed */
-	assert_int_equal(sim_stats(&s, 1)->retx_rto, 3);
-	other = sim_post(&s, 1, 0, UET_MODE_ROD, 1, 700);
+	s.now += 10 * MSEC;		/* both are repeated, one packet each */
+	uet_pds_progress(s.end[1].pds, s.now, true);
 	assert_true(s.end[1].pds->batch.stalled);
+	assert_int_equal(s.end[1].pds->batch.count, 2);
 	before = s.packets;
 	raw_ack(&r, 2, 2);
 	assert_true(m->finished);
 	assert_null(m->buf);
+	assert_int_equal(s.end[1].pds->batch.count, 1);
 	s.end[1].room_max = 0;
 	raw_turn(&r);
 	raw_turn(&r);
 	assert_int_equal(s.packets, before + 1);
+	assert_int_equal(raw_take(&r, NULL).type, UET_PDS_ROD_REQ);
 	assert_int_equal(raw_take(&r, NULL).type, UET_PDS_ROD_REQ);
 	assert_false(other->finished);
 	sim_free(&s);

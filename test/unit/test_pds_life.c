@@ -461,6 +461,56 @@ static void waiting_pdc_survives_its_predecessor(void **state)
 	sim_free(&s);
 }
 
+static void waiting_pdc_ends_first(void **state)
+{
+	struct sim s;
+	struct sim_msg *old, *next;
+	struct uet_pdc *p;
+
+	(void)state;
+	sim_two(&s, 18);
+	sim_post(&s, 0, 1, UET_MODE_ROD, 1, 10);
+	assert_true(sim_run_done(&s, 1 * MSEC));
+	p = sim_pdc(&s, 0);
+	old = sim_post(&s, 0, 1, UET_MODE_ROD, 1, 10);
+	uet_pdc_drain(s.end[0].pds, p);
+	next = sim_post(&s, 0, 1, UET_MODE_ROD, 1, 10);
+	uet_pdc_fail(s.end[0].pds, p->successor, -EIO, 0, -EIO);
+	assert_int_equal(next->err, -EIO);
+	assert_null(p->successor);
+	assert_true(sim_run_done(&s, 1 * SEC));
+	assert_int_equal(old->err, 0);
+	sim_free(&s);
+}
+
+/* A target that speaks, but of packets that we know it has: no agreement is possible. */
+static void contradicting_peer_is_given_up(void **state)
+{
+	struct sim s;
+	struct raw r;
+	struct sim_msg *m;
+	int i;
+
+	(void)state;
+	raw_init_target(&r, &s, UET_MODE_ROD, NULL);
+	sim_post(&s, 1, 0, UET_MODE_ROD, 1, 10);
+	raw_turn(&r);
+	raw_take_request(&r);
+	raw_ack(&r, 0, 0);
+	m = sim_post(&s, 1, 0, UET_MODE_ROD, 1, 10);
+	for (i = 0; i < 190; i++) {
+		raw_turn(&r);
+		sim_drain(&s, 0);
+		raw_nack(&r, UET_NACK_ROD_OOO, 1, r.start, true);
+		assert_false(m->finished);
+		sim_run_for(&s, 100 * MSEC);
+	}
+	sim_run_for(&s, 2 * SEC);
+	assert_true(m->finished);
+	assert_int_equal(m->err, -ECONNRESET);
+	sim_free(&s);
+}
+
 static void never_used_pdc_is_forgotten(void **state)
 {
 	struct uet_pds_cfg cfg = sim_cfg();
@@ -507,6 +557,8 @@ int main(void)
 		cmocka_unit_test(limit_of_pdcs_at_the_target),
 		cmocka_unit_test(psn_range_is_limited),
 		cmocka_unit_test(waiting_pdc_survives_its_predecessor),
+		cmocka_unit_test(waiting_pdc_ends_first),
+		cmocka_unit_test(contradicting_peer_is_given_up),
 		cmocka_unit_test(never_used_pdc_is_forgotten),
 	};
 

@@ -17,6 +17,8 @@ static void first_packet_opens_pdc(void **state)
 	assert_int_equal(sim_stats(&s, 0)->tx_data, 1);
 	assert_int_equal(sim_stats(&s, 1)->tx_ack, 1);
 	assert_true(uet_pds_idle(s.end[0].pds));
+	assert_null(*uet_pdc_upper(sim_pdc(&s, 1)));
+	assert_true(uet_addr_equal(uet_pdc_peer(sim_pdc(&s, 1)), &s.end[0].nic.addr));
 	sim_free(&s);
 }
 

@@ -85,6 +85,7 @@ static void post_some(struct sim *s, uint32_t burst)
 					    pick(s, 3) ? pick(s, 64) : pick(s, 1500));
 
 		m->gtd = pick(s, 4) == 0;
+		m->lazy = pick(s, 3) == 0;
 		m->noresp_last = !m->gtd && pick(s, 8) == 0;
 		if (sim_post_msg(s, m)) {
 			/* All PDCs are in use: as if it had never been. */

@@ -80,6 +80,54 @@ static void ack_is_requested_in_time(void **state)
 	assert_in_range(i, 10, 190);
 }
 
+/* Nobody waits for the end of a lazy message, unless the target turns out to need asking. */
+static void lazy_messages_do_not_ask(void **state)
+{
+	struct sim_msg *m;
+	struct uet_pds_hdr h;
+	int i;
+
+	(void)state;
+	sim_post(&s, 1, 0, UET_MODE_RUD, 1, 10);
+	raw_turn(&r);
+	raw_take_request(&r);
+	raw_ack(&r, 0, 0);
+	m = sim_msg(&s, 1, 0, UET_MODE_RUD, 1, 10);
+	m->lazy = true;
+	assert_int_equal(sim_post_msg(&s, m), 0);
+	raw_turn(&r);
+	assert_int_equal(raw_take_request(&r).flags, 0);
+	sim_run_for(&s, 6 * MSEC);
+	assert_int_equal(raw_take_request(&r).flags, UET_PDS_F_RETX | UET_PDS_F_AR);
+	raw_ack(&r, 1, 1);
+	for (i = 0; i < 65; i++) {
+		m = sim_msg(&s, 1, 0, UET_MODE_RUD, 1, 10);
+		m->lazy = true;
+		assert_int_equal(sim_post_msg(&s, m), 0);
+		raw_turn(&r);
+		h = raw_take_request(&r);
+		assert_int_equal(!!(h.flags & UET_PDS_F_AR), i < 64);
+		raw_ack(&r, 2 + i, 2 + i);
+	}
+}
+
+static void lazy_messages_complete(void **state)
+{
+	int i;
+
+	(void)state;
+	sim_free(&s);
+	sim_two(&s, 3);
+	s.drop_ppm = 30000;
+	for (i = 0; i < 300; i++) {
+		struct sim_msg *m = sim_msg(&s, 0, 1, (uint8_t)(i & 1), 1 + (uint32_t)i % 3, 10);
+
+		m->lazy = true;
+		assert_int_equal(sim_post_msg(&s, m), 0);
+	}
+	assert_true(sim_run_done(&s, 10 * SEC));
+}
+
 static void window_in_bytes_is_kept(void **state)
 {
 	struct uet_pds_cfg cfg = sim_cfg();
@@ -216,6 +264,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(syn_until_the_target_is_known),
 		T(ack_is_requested_in_time),
+		T(lazy_messages_do_not_ask),
+		T(lazy_messages_complete),
 		T(window_in_bytes_is_kept),
 		T(messages_are_contiguous),
 		T(ring_grows_and_shrinks),

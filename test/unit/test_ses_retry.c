@@ -133,6 +133,36 @@ static void repost_again(void **state)
 	side_free(s);
 }
 
+/* Stopping a refused message makes room in the window: not for those that must wait for it. */
+static void rod_stop_lets_nobody_pass(void **state)
+{
+	struct side *s = new_side();
+	struct uet_addr to = stub_addr(9, 4793);
+	struct uet_ses_tx *a, *b;
+	struct stub_pkt p;
+
+	(void)state;
+	a = side_send(s, &to, UET_MODE_ROD, UET_OP_SEND, 0, data, 3 * MTU);
+	b = side_send(s, &to, UET_MODE_ROD, UET_OP_SEND, 0, data, 10);
+	stub_next(s->pds, &a->msg, &p);
+	s->pds->pump_in_stop = true;
+	assert_true(stub_respond_rc(s->pds, &a->msg, 0, UET_RESP_RESPONSE, UET_RC_DISABLED));
+	assert_int_equal(posted(s), 1);
+	assert_int_equal(b->msg.next, 0);
+	stub_fill(s->pds, &a->msg, 1, &p);
+	assert_int_equal(p.req.opcode, UET_OP_MSG_ERROR);
+	stub_done(s->pds, &a->msg, 0, 0);
+	uet_ses_progress(s->ses, 1);
+	uet_ses_progress(s->ses, 1 + 50 * MS);
+	assert_int_equal(posted(s), 1);
+	succeed(s, a);
+	uet_ses_progress(s->ses, 1 + 50 * MS);
+	succeed(s, b);
+	assert_int_equal(s->tx_cnt, 2);
+	assert_true(uet_ses_idle(s->ses));
+	side_free(s);
+}
+
 /* ROD: later messages to the same target wait and keep their order; others do not. */
 static void rod_keeps_order(void **state)
 {
@@ -307,6 +337,7 @@ int main(void)
 		cmocka_unit_test(pauses_double),
 		cmocka_unit_test(rud_does_not_wait),
 		cmocka_unit_test(repost_again),
+		cmocka_unit_test(rod_stop_lets_nobody_pass),
 		cmocka_unit_test(rod_keeps_order),
 		cmocka_unit_test(rod_all_refused),
 		cmocka_unit_test(rod_peer_dies),

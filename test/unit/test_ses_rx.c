@@ -403,7 +403,7 @@ static void fault_first(void **state)
 }
 
 /* MSG_ERROR in each place among the packets that were sent before it. */
-static void msg_error(void **state)
+static void msg_error_of(uint8_t opcode, uint8_t queue)
 {
 	struct side *s = new_side();
 	struct uet_addr from = src();
@@ -411,13 +411,12 @@ static void msg_error(void **state)
 	struct uet_pds_answer a;
 	uint32_t at, k;
 
-	(void)state;
 	for (at = 0; at <= 2; at++) {
 		uint16_t id = (uint16_t)(at + 1);
 		struct uet_ses_req req;
 
 		s->rx_cnt = 0;
-		side_recv(s, UET_SES_UNTAGGED, 0, 0, buf, sizeof(buf), NULL);
+		side_recv(s, queue, 0, 0, buf, sizeof(buf), NULL);
 		for (k = 0; k < 2; k++) {
 			if (k == at) {
 				req = stub_part(UET_OP_MSG_ERROR, id, 4 * MTU, 2 * MTU, 0);
@@ -425,7 +424,7 @@ static void msg_error(void **state)
 				a = side_req(s, &from, UET_MODE_RUD, &req, NULL, 0);
 				assert_answer(a, UET_RESP_DEFAULT, UET_RC_OK);
 			}
-			req = stub_part(UET_OP_SEND, id, 4 * MTU, k * MTU, MTU);
+			req = stub_part(opcode, id, 4 * MTU, k * MTU, MTU);
 			a = side_req(s, &from, UET_MODE_RUD, &req, data, MTU);
 			assert_answer(a, k >= at ? UET_RESP_DEFAULT : UET_RESP_NO_RESPONSE,
 				      k >= at ? UET_RC_OK : UET_RC_NULL);
@@ -444,7 +443,7 @@ static void msg_error(void **state)
 			assert_int_equal(s->rx[0].res.err, -EIO);
 		}
 		/* All that was sent has come: the id is forgotten, this is a new message. */
-		req = stub_part(UET_OP_SEND, id, 4 * MTU, MTU, MTU);
+		req = stub_part(opcode, id, 4 * MTU, MTU, MTU);
 		a = side_req(s, &from, UET_MODE_RUD, &req, data, MTU);
 		assert_answer(a, UET_RESP_NO_RESPONSE, UET_RC_NULL);
 		side_pdc_gone(s, &from, UET_MODE_RUD, 0);
@@ -458,6 +457,13 @@ static void msg_error(void **state)
 		assert_answer(a, UET_RESP_DEFAULT, UET_RC_OK);
 	}
 	side_free(s);
+}
+
+static void msg_error(void **state)
+{
+	(void)state;
+	msg_error_of(UET_OP_SEND, UET_SES_UNTAGGED);
+	msg_error_of(UET_OP_TAGGED_SEND, UET_SES_TAGGED);
 }
 
 /* A deferrable send is a plain one; its source may stop it early with an empty packet. */

@@ -39,6 +39,7 @@ struct uet_pds {
 	struct uet_pdc pdc[STUB_PDCS];
 	int refuse;			/* so many posts get -EAGAIN */
 	int done_in_post;		/* so many posts end with -EIO inside */
+	bool pump_in_stop;		/* all that is queued leaves while a message is stopped */
 	uint32_t posts;
 };
 
@@ -104,12 +105,19 @@ int uet_pds_post(struct uet_pds *pds, const struct uet_addr *dst, enum uet_pds_m
 
 bool uet_pds_stop(struct uet_pds *pds, struct uet_pds_msg *msg, bool last)
 {
-	(void)pds;
+	struct uet_list *pos;
+
 	if (msg->next == 0 && !last) {
 		uet_list_del(&msg->link);
 		return true;
 	}
 	msg->pkt_cnt = msg->next + (last ? 1 : 0);
+	if (last && pds->pump_in_stop)
+		uet_list_for_each(pos, &pds->msgs) {
+			struct uet_pds_msg *m = uet_list_entry(pos, struct uet_pds_msg, link);
+
+			m->next = m->pkt_cnt;
+		}
 	return false;
 }
 

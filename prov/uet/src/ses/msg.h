@@ -64,7 +64,7 @@ struct uet_ses_in {
 	uint32_t received;
 	uint16_t message_id;
 	uint8_t state;			/* enum uet_ses_in_state */
-	uint8_t queue;
+	uint8_t queue;			/* UET_SES_QUEUES: FAILED, and not known which */
 	uint8_t rc;			/* FAILED */
 	bool has_data;
 	bool som_known;			/* the header of the first packet was seen */

@@ -72,6 +72,7 @@ static uint8_t check_op(struct pkt *p)
 		p->deferrable = true;
 		return std ? UET_RC_OK : UET_RC_UNSUPPORTED_OP;
 	case UET_OP_MSG_ERROR:
+		p->queue = UET_SES_QUEUES;	/* that of the broken message, whichever it is */
 		return std ? UET_RC_OK : UET_RC_UNSUPPORTED_OP;
 	default:
 		return UET_RC_UNSUPPORTED_OP;
@@ -117,8 +118,7 @@ static uint8_t measure(struct pkt *p)
 	if (p->ends_early && !(p->deferrable && p->len == 0))
 		return UET_RC_UNSUPPORTED_SIZE;
 	/* The format has no use for an offset in sends; who sets one wants something else. */
-	return req->buffer_offset && !(req->format == UET_HDR_REQUEST_MEDIUM && req->hd) ?
-	       UET_RC_UNSUPPORTED_OP : UET_RC_OK;
+	return req->buffer_offset ? UET_RC_UNSUPPORTED_OP : UET_RC_OK;
 }
 
 /* Count the packet's bytes without using them; frees @in with the last one. */
@@ -145,13 +145,22 @@ static struct uet_ses_in *new_message(struct uet_ses *ses, const struct pkt *p)
 	return in;
 }
 
-/* Remember that a message of which packets may still come is lost. */
-static void remember_failed(struct uet_ses *ses, const struct pkt *p, uint8_t rc)
+/* May packets of the message still come that would be taken for another one? */
+static bool others_may_come(const struct pkt *p)
+{
+	bool last = p->req.eom || p->ends_early;
+
+	if (p->req.format != UET_HDR_REQUEST_STD)
+		return false;
+	return !last || (!p->req.som && p->rx->mode == UET_MODE_RUD);
+}
+
+/* Remember that the message of the packet is lost, for the sake of its other packets. */
+static void remember_lost(struct uet_ses *ses, const struct pkt *p, uint8_t rc)
 {
 	struct uet_ses_in *in;
 
-	if (p->req.format != UET_HDR_REQUEST_STD || (p->req.som && p->req.eom) ||
-	    (p->rx->mode == UET_MODE_ROD && p->req.eom))
+	if (!others_may_come(p))
 		return;
 	in = new_message(ses, p);
 	if (!in)
@@ -165,19 +174,25 @@ static void remember_failed(struct uet_ses *ses, const struct pkt *p, uint8_t rc
 	swallow(ses, in, p);
 }
 
-/* This packet is faulty: its message fails with @rc. */
-static void fail_packet(struct uet_ses *ses, struct uet_ses_in *in, const struct pkt *p,
-			uint8_t rc, struct uet_pds_answer *answer)
+/* The message of the packet, open as @in unless that is NULL, is lost for reason @rc. */
+static void lose(struct uet_ses *ses, struct uet_ses_in *in, const struct pkt *p, uint8_t rc)
 {
-	refuse(ses, p, rc, answer);
 	if (!in) {
-		remember_failed(ses, p, rc);
+		remember_lost(ses, p, rc);
 		return;
 	}
 	uet_ses_in_fail(ses, in, rc);
 	in = uet_ses_in_find(p->rx->pdc, p->req.message_id);
 	if (in)
 		swallow(ses, in, p);
+}
+
+/* This packet is faulty: its message fails with @rc. */
+static void fail_packet(struct uet_ses *ses, struct uet_ses_in *in, const struct pkt *p,
+			uint8_t rc, struct uet_pds_answer *answer)
+{
+	refuse(ses, p, rc, answer);
+	lose(ses, in, p, rc);
 }
 
 /* The source gives the message up after the first p->off bytes. */
@@ -188,20 +203,7 @@ static void end_early(struct uet_ses *ses, struct uet_ses_in *in, struct pkt *p,
 	p->len = 0;
 	p->ends_early = true;
 	answer_default(p, 0, answer);
-	if (in) {
-		uet_ses_in_fail(ses, in, UET_RC_NULL);
-		in = uet_ses_in_find(p->rx->pdc, p->req.message_id);
-		if (in)
-			swallow(ses, in, p);
-	} else if (p->rx->mode == UET_MODE_RUD && p->off > 0) {
-		in = new_message(ses, p);
-		if (in && uet_ses_in_open(ses, in, p->rx->pdc)) {
-			uet_ses_in_swallow(ses, in, UET_IN_FAILED, UET_RC_NULL);
-			swallow(ses, in, p);
-		} else if (in) {
-			uet_ses_in_put(ses, in);
-		}
-	}
+	lose(ses, in, p, UET_RC_NULL);
 }
 
 static void learn_header(struct uet_ses_in *in, const struct pkt *p)
@@ -335,7 +337,8 @@ refused:
 /* Does the packet belong to the message that is open under its id? */
 static bool same_message(const struct uet_ses_in *in, const struct pkt *p)
 {
-	return in->request_length == p->req.request_length && in->queue == p->queue &&
+	return in->request_length == p->req.request_length &&
+	       (in->queue == p->queue || in->queue == UET_SES_QUEUES) &&
 	       in->source.initiator == p->req.initiator && in->tag == p->req.match_bits;
 }
 

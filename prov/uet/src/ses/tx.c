@@ -211,9 +211,10 @@ static void refused(struct uet_ses *ses, struct uet_ses_tx *tx, const struct uet
 	if (tx->rc == UET_RC_BAD_GENERATION)
 		tx->ri_generation = resp->ri_generation;
 	uet_debug("message %u refused: %s", tx->message_id, uet_rc_name(tx->rc));
-	stop(ses, tx);
+	/* First of all, as PDS goes on to the next message when this one is stopped. */
 	if (uet_ses_rc_repeat(tx->rc))
 		uet_ses_retry_refused(ses, tx);
+	stop(ses, tx);
 }
 
 /*
