@@ -190,13 +190,13 @@ def main():
     args = parser.parse_args()
     low, high = (int(port) for port in args.ports.split("-"))
     try:
+        if os.environ.get("UET_CAPTURE_NAMESPACE"):
+            loopback_up()
         sock = open_socket()
     except PermissionError:
         own_namespace()
         print("no right to capture packets: needs root, CAP_NET_RAW or user namespaces")
         return NO_RIGHT
-    if os.environ.get("UET_CAPTURE_NAMESPACE"):
-        loopback_up()
     recorder = Recorder(sock, args.out, low, high)
     child = subprocess.Popen(args.command, start_new_session=True)
     status = record(recorder, child, args.limit)

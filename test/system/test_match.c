@@ -389,7 +389,8 @@ static void peek(struct sys *s, const void *arg)
 	sys_connect(s, &e);
 	if (s->rank == 0)
 		expect_none(&e, tagged, 1, FI_PEEK);
-	else
+	sys_barrier(s, &e);
+	if (s->rank == 1)
 		peek_send(&e, tagged);
 	sys_barrier(s, &e);
 	if (s->rank == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Acknowledgements that arrive at a source; the test plays the target. */
-#include "pds_sim.h"
+#include "pds_raw.h"
 
 static struct sim s;
 static struct raw r;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Control packets. */
-#include "pds_sim.h"
+#include "pds_raw.h"
 
 static struct sim s;
 static struct raw r;
@@ -45,7 +45,8 @@ static void noop_opens_pdc_of_its_mode(void **state)
 		r.id++;
 		r.peer_id = 0;
 		r.mode = cases[i].mode;
-		raw_ctl(&r, cases[i].ctl, cases[i].flags | UET_PDS_F_SYN | UET_PDS_F_AR, r.start, 0);
+		raw_ctl(&r, cases[i].ctl, cases[i].flags | UET_PDS_F_SYN | UET_PDS_F_AR, r.start,
+			0);
 		raw_turn(&r);
 		h = raw_take(&r, NULL);
 		assert_int_equal(h.type, UET_PDS_ACK_CC);

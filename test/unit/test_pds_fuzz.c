@@ -4,7 +4,7 @@
  * message may end. From the peer's own address (a forger on the path, or a mad peer): anything
  * may happen to the traffic, but every counter must stay right, and nothing may crash or hang.
  */
-#include "pds_sim.h"
+#include "pds_raw.h"
 
 #define ROUNDS	40
 #define PACKETS	400

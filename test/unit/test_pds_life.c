@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Opening, closing, restarting and failing of PDCs. */
-#include "pds_sim.h"
+#include "pds_raw.h"
 
 static void idle_pdc_closes_and_opens_again(void **state)
 {
@@ -256,6 +256,8 @@ static void repeated_syn_keeps_pdc_open_for_a_while(void **state)
 	assert_true(sim_run_done(&s, 20 * MSEC));
 	p = sim_pdc(&s, 0);
 	assert_true(p->syn_retx != 0);
+	uet_pds_close(s.end[0].pds, s.now);	/* a goodbye would be as dangerous */
+	assert_int_equal(sim_stats(&s, 0)->tx_cp, 0);
 	sim_run(&s, p->syn_retx + 99 * MSEC);
 	assert_int_equal(sim_pdcs(&s, 0), 1);
 	sim_run_for(&s, 2 * MSEC);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-#include "pds_sim.h"
+#include "pds_raw.h"
 
 static void first_packet_opens_pdc(void **state)
 {

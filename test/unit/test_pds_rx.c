@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Requests that arrive at a target: checks, windows, order, storage. */
-#include "pds_sim.h"
+#include "pds_raw.h"
 
 static struct sim s;
 static struct raw r;
@@ -64,6 +64,40 @@ static void window_ends_at_mp_range(void **state)
 	expect_nack(UET_NACK_PSN_OOR_WINDOW, true);
 	raw_request(&r, m, 257, 30000, 0, 0);
 	expect_nack(UET_NACK_PSN_OOR_WINDOW, true);
+}
+
+/* Half the number space away, old and new look alike: never deliver. */
+static void far_away_is_never_new(void **state)
+{
+	static const uint32_t away[] = { 0x7fffffff, 0x80000000, 0x80000001, 0x80000005,
+					 0x80000400, 0x80000401, 0xffff0000, 0xfffffffe };
+	struct sim_msg *m;
+	struct uet_pds_hdr h = {
+		.type = UET_PDS_RUD_REQ, .next_hdr = UET_HDR_REQUEST_STD, .flags = UET_PDS_F_AR,
+		.offset = -1,
+	};
+	uint8_t ses[64];
+	uint32_t len;
+	int32_t i;
+	size_t j;
+
+	(void)state;
+	raw_open(&r);
+	m = msg(600);
+	for (i = 1; i < 20; i += i == 5 ? 3 : 1)	/* a hole at 6 and 7 */
+		raw_request(&r, m, (uint32_t)i, i, 0, 0);
+	len = sim_ses(m, 500, ses);
+	h.spdcid = r.id;
+	h.dpdcid = r.peer_id;
+	for (j = 0; j < UET_ARRAY_SIZE(away); j++)
+		for (i = -20; i < 20; i++) {
+			h.psn = r.start + away[j] + (uint32_t)i;
+			if (uet_psn_diff(h.psn, r.start) >= 0 && h.psn - r.start < 1024)
+				continue;
+			sim_speak(&s, 0, 1, &h, ses, len);
+		}
+	assert_int_equal(m->seen[500], 0);
+	assert_int_equal(rel(sim_pdc(&s, 1)->rx_hi), 19);
 }
 
 static void syn_packets_in_any_order(void **state)
@@ -407,6 +441,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(window_ends_at_mp_range),
+		T(far_away_is_never_new),
 		T(syn_packets_in_any_order),
 		T(syn_that_cannot_open),
 		T(identity_is_checked),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* When timed work is due, and when it is put off. */
-#include "pds_sim.h"
+#include "pds_raw.h"
 
 static void next_names_the_time_out(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* What a source puts on the wire, when, and how much of it. */
-#include "pds_sim.h"
+#include "pds_raw.h"
 
 static struct sim s;
 static struct raw r;

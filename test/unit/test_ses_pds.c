@@ -7,6 +7,7 @@
 
 #include "ses/ses.h"
 
+#define NODES	3
 #define MSGS	300
 #define LONGEST	20000
 #define STEP	(20 * USEC)
@@ -28,11 +29,11 @@ struct node {
 struct world {
 	struct sim sim;
 	bool rod;
-	struct node n[2];
+	struct node n[NODES];
 };
 
-static uint8_t out[2][MSGS][LONGEST], in[2][MSGS][LONGEST];
-static size_t len[2][MSGS];
+static uint8_t out[NODES][MSGS][LONGEST], in[NODES][MSGS][LONGEST];
+static size_t len[NODES][MSGS];
 
 static void on_tx(void *upper, struct uet_ses_tx *tx, int err, uint32_t prov_errno)
 {
@@ -50,7 +51,7 @@ static void on_tx(void *upper, struct uet_ses_tx *tx, int err, uint32_t prov_err
 static void on_rx(void *upper, struct uet_ses_rx *rx, const struct uet_ses_rx_result *res)
 {
 	struct node *node = upper;
-	int from = node == &node->world->n[0] ? 1 : 0;
+	int who = (int)(node - node->world->n), from = (int)res->source.initiator - 100;
 	int slot = (int)(uintptr_t)rx->context, msg;
 
 	if (res->err) {
@@ -60,9 +61,9 @@ static void on_rx(void *upper, struct uet_ses_rx *rx, const struct uet_ses_rx_re
 	msg = (int)res->data;
 	assert_true(msg >= 0 && msg < MSGS);
 	assert_true(res->has_data);
+	assert_true(from >= 0 && from < NODES && from != who);
 	assert_int_equal(res->len, len[from][msg]);
-	assert_int_equal(res->source.initiator, 100 + from);
-	assert_memory_equal(in[1 - from][slot], out[from][msg], len[from][msg]);
+	assert_memory_equal(in[who][slot], out[from][msg], len[from][msg]);
 	node->got[slot] = msg;
 	node->rx_done++;
 	uet_ses_rx_put(node->ses, rx);
@@ -116,7 +117,7 @@ static void world_free(struct world *w)
 	int i;
 
 	sim_check(&w->sim);
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < NODES; i++) {
 		if (!w->n[i].ses)
 			continue;
 		uet_ses_destroy(w->n[i].ses);
@@ -131,7 +132,7 @@ static void step(struct world *w)
 {
 	int i;
 
-	for (i = 0; i < 2; i++)
+	for (i = 0; i < NODES; i++)
 		if (w->n[i].ses)
 			uet_ses_progress(w->n[i].ses, w->sim.now);
 	sim_run_for(&w->sim, STEP);
@@ -141,16 +142,17 @@ static void step(struct world *w)
 static void start(struct world *w, int who, uint8_t opcode)
 {
 	struct node *n = &w->n[who];
+	int m = n->next_msg, to = who == 1 ? 0 : 1;
+	uint8_t *from = out[who][m];
 	struct uet_ses_tx *tx;
-	int m = n->next_msg;
 
 	if (m == MSGS)
 		return;
 	tx = uet_ses_tx_get(n->ses);
 	if (!tx)
 		return;
-	tx->dest.addr = w->n[1 - who].end->nic.addr;
-	tx->dest.pid_on_fep = (uint16_t)(1 - who);
+	tx->dest.addr = w->n[to].end->nic.addr;
+	tx->dest.pid_on_fep = (uint16_t)to;
 	tx->dest.resource_index = 1;
 	tx->dest.relative = true;
 	tx->mode = w->rod ? UET_MODE_ROD : UET_MODE_RUD;
@@ -160,9 +162,9 @@ static void start(struct world *w, int who, uint8_t opcode)
 	tx->tag = (uint64_t)m;
 	tx->len = len[who][m];
 	tx->iov_cnt = 2;
-	tx->iov[0].iov_base = out[who][m];
+	tx->iov[0].iov_base = from;
 	tx->iov[0].iov_len = tx->len / 3;
-	tx->iov[1].iov_base = out[who][m] + tx->len / 3;
+	tx->iov[1].iov_base = from + tx->len / 3;
 	tx->iov[1].iov_len = tx->len - tx->len / 3;
 	tx->inject = tx->len <= 256 && (m & 1);
 	if (uet_ses_send(n->ses, tx, w->sim.now)) {
@@ -182,23 +184,29 @@ static void start_tagged(struct world *w, int who)
 	start(w, who, UET_OP_TAGGED_SEND);
 }
 
-static void start_recv(struct world *w, int who)
+static void post_recv(struct world *w, int who, uint8_t queue, uint64_t tag)
 {
 	struct node *n = &w->n[who];
-	struct uet_ses_rx *rx;
+	struct uet_ses_rx *rx = uet_ses_rx_get(n->ses);
 
-	/* Few at a time, so that messages often come before their receive. */
-	if (n->next_recv == MSGS || n->next_recv - n->rx_done >= 3)
-		return;
-	rx = uet_ses_rx_get(n->ses);
 	assert_non_null(rx);
-	rx->queue = UET_SES_UNTAGGED;
+	rx->queue = queue;
+	rx->tag = tag;
 	rx->len = LONGEST;
 	rx->iov_cnt = 1;
 	rx->iov[0].iov_base = in[who][n->next_recv];
 	rx->iov[0].iov_len = LONGEST;
 	rx->context = (void *)(uintptr_t)n->next_recv++;
 	uet_ses_recv(n->ses, rx, w->sim.now);
+}
+
+static void start_recv(struct world *w, int who)
+{
+	const struct node *n = &w->n[who];
+
+	/* Few at a time, so that messages often come before their receive. */
+	if (n->next_recv < MSGS && n->next_recv - n->rx_done < 3)
+		post_recv(w, who, UET_SES_UNTAGGED, 0);
 }
 
 static bool finished(const struct world *w)
@@ -212,7 +220,7 @@ static void make_messages(struct world *w, uint64_t seed)
 	size_t b;
 	int i, k;
 
-	for (i = 0; i < 2; i++)
+	for (i = 0; i < NODES; i++)
 		for (k = 0; k < MSGS; k++) {
 			uint32_t r = uet_rand_u32(&w->sim.rand);
 
@@ -300,6 +308,52 @@ static void rod_lossy(void **state)
 	(void)state;
 	for (seed = 20; seed < 26; seed++)
 		run(seed, true, 20000, 20 * USEC);
+}
+
+static void await_recv(struct world *w, int who, int cnt)
+{
+	uint64_t k;
+
+	for (k = 0; k < STEPS && w->n[who].rx_done < cnt; k++)
+		step(w);
+	assert_int_equal(w->n[who].rx_done, cnt);
+}
+
+/*
+ * Two messages, of which the second finds no memory, and a third one behind them. The second
+ * can be seen, holds up nobody else's messages, and comes whole once there is a receive.
+ */
+static void over_limit(void **state)
+{
+	struct uet_ses_rx pattern = { .queue = UET_SES_TAGGED, .tag = 1 };
+	struct uet_ses_rx_result res;
+	struct world *w;
+	int rod, i, m;
+
+	(void)state;
+	for (rod = 0; rod < 2; rod++) {
+		w = world_new(70 + (uint64_t)rod, rod, 3);
+		make_messages(w, 3);
+		len[0][0] = len[0][1] = LONGEST;
+		for (m = 0; m < 3; m++)
+			start_tagged(w, 0);
+		for (i = 0; i < 1000; i++)
+			step(w);
+		assert_int_equal(uet_ses_peek(w->n[1].ses, &pattern, UET_SES_PEEK, &res, NULL), 0);
+		assert_int_equal(res.msg_len, LONGEST);
+		for (i = 1; i <= 20; i++) {
+			start_recv(w, 1);
+			start_send(w, 2);
+			await_recv(w, 1, i);
+		}
+		for (m = 1; m < 4; m++, i++) {
+			post_recv(w, 1, UET_SES_TAGGED, (uint64_t)(m % 3));
+			await_recv(w, 1, i);
+		}
+		assert_false(w->n[1].failed);
+		assert_true(uet_ses_stats(w->n[1].ses)->unexpected_refused > 0);
+		world_free(w);
+	}
 }
 
 /* A wrong PIDonFEP: the message is cut short, the error reported, the PDC still good. */
@@ -483,6 +537,7 @@ int main(void)
 		cmocka_unit_test(rud_reordered),
 		cmocka_unit_test(rud_lossy),
 		cmocka_unit_test(rod_lossy),
+		cmocka_unit_test(over_limit),
 		cmocka_unit_test(refused_for_good),
 		cmocka_unit_test(peer_dies),
 		cmocka_unit_test(disabled_keeps_order),

@@ -91,6 +91,11 @@ fi_addr_t uet_av_find(struct uet_av *av, const struct uet_ses_source *source)
 	return addr;
 }
 
+struct uet_domain *uet_av_domain(const struct uet_av *av)
+{
+	return av->domain;
+}
+
 uet_ref *uet_av_ref(struct uet_av *av)
 {
 	return &av->ref;

@@ -140,6 +140,11 @@ struct uet_waitable *uet_cntr_waitable(struct uet_cntr *cntr)
 	return &cntr->w;
 }
 
+struct uet_domain *uet_cntr_domain(const struct uet_cntr *cntr)
+{
+	return cntr->domain;
+}
+
 uet_ref *uet_cntr_ref(struct uet_cntr *cntr)
 {
 	return &cntr->w.ref;

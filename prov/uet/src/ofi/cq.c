@@ -395,6 +395,11 @@ struct uet_waitable *uet_cq_waitable(struct uet_cq *cq)
 	return &cq->w;
 }
 
+struct uet_domain *uet_cq_domain(const struct uet_cq *cq)
+{
+	return cq->domain;
+}
+
 uet_ref *uet_cq_ref(struct uet_cq *cq)
 {
 	return &cq->w.ref;

@@ -90,6 +90,8 @@ static int bind_cq(struct uet_ep *ep, struct uet_cq *cq, uint64_t flags)
 {
 	bool selective = flags & FI_SELECTIVE_COMPLETION;
 
+	if (uet_cq_domain(cq) != ep->domain)
+		return -FI_EINVAL;
 	if (flags & ~(FI_TRANSMIT | FI_RECV | FI_SELECTIVE_COMPLETION))
 		return -FI_EBADFLAGS;
 	if (!(flags & (FI_TRANSMIT | FI_RECV)))
@@ -114,6 +116,8 @@ static int bind_cntr(struct uet_ep *ep, struct uet_cntr *cntr, uint64_t flags)
 	const uint64_t kinds = FI_SEND | FI_RECV | FI_READ | FI_WRITE | FI_REMOTE_READ |
 			       FI_REMOTE_WRITE;
 
+	if (uet_cntr_domain(cntr) != ep->domain)
+		return -FI_EINVAL;
 	if (!(flags & kinds) || (flags & ~kinds))
 		return -FI_EBADFLAGS;
 	if (ep->cntr_cnt == UET_EP_CNTRS)
@@ -125,7 +129,7 @@ static int bind_cntr(struct uet_ep *ep, struct uet_cntr *cntr, uint64_t flags)
 
 static int bind_av(struct uet_ep *ep, struct uet_av *av)
 {
-	if (ep->av)
+	if (ep->av || uet_av_domain(av) != ep->domain)
 		return -FI_EINVAL;
 	ep->av = av;
 	uet_ref_get(uet_av_ref(av));
@@ -454,6 +458,7 @@ static int open_nic(struct uet_ep *ep)
 		.rcvbuf = (uint32_t)uet_config.rcvbuf,
 		.dscp_data = data_dscp(ep->info),
 		.dscp_control = (uint8_t)uet_config.dscp_control,
+		.ecn = true,
 		.gso = uet_config.gso,
 		.gro = uet_config.gro,
 	};

@@ -263,6 +263,9 @@ bool uet_cq_ready(struct uet_cq *cq);
 /* Reference count of @cq. */
 uet_ref *uet_cq_ref(struct uet_cq *cq);
 
+/* The domain that the CQ belongs to. */
+struct uet_domain *uet_cq_domain(const struct uet_cq *cq);
+
 /* ---- cntr.c ---- */
 
 struct uet_cntr;
@@ -279,6 +282,9 @@ void uet_cntr_del_ep(struct uet_cntr *cntr, struct uet_ep *ep);
 struct uet_progress_set *uet_cntr_progress(struct uet_cntr *cntr);
 struct uet_wait *uet_cntr_wait_obj(struct uet_cntr *cntr);
 uet_ref *uet_cntr_ref(struct uet_cntr *cntr);
+
+/* The domain that the counter belongs to. */
+struct uet_domain *uet_cntr_domain(const struct uet_cntr *cntr);
 
 /* ---- eq.c ---- */
 
@@ -315,6 +321,9 @@ int uet_av_source(struct uet_av *av, fi_addr_t addr, struct uet_ses_source *sour
 fi_addr_t uet_av_find(struct uet_av *av, const struct uet_ses_source *source);
 
 uet_ref *uet_av_ref(struct uet_av *av);
+
+/* The domain that the AV belongs to. */
+struct uet_domain *uet_av_domain(const struct uet_av *av);
 
 /* ---- mr.c ---- */
 

@@ -86,12 +86,14 @@ static bool emit(struct uet_pds *pds, struct uet_pdc *pdc, const struct ack *ack
 	return true;
 }
 
-/* The default response (UEC 3.5.10.13): RC_OK, and whose it is where that is known. */
-static void default_answer(const struct uet_pdc *pdc, uint8_t ses[12])
+/* The default response (UEC 3.5.10.13): RC_OK, for nobody in particular. */
+static const uint8_t default_answer[12] = { 0, 1 };
+
+/* The default response to several packets: it names the message of the newest. */
+static void merged_answer(const struct uet_pdc *pdc, uint8_t ses[12])
 {
-	memset(ses, 0, 12);
-	ses[1] = 1;
-	if (pdc->ack_hdr == UET_HDR_RESPONSE && pdc->ack_len >= 12) {
+	memcpy(ses, default_answer, 12);
+	if (pdc->ack_cnt && pdc->ack_hdr == UET_HDR_RESPONSE && pdc->ack_len >= 12) {
 		memcpy(ses + 2, pdc->ack_ses + 2, 2);
 		memcpy(ses + 5, pdc->ack_ses + 5, 3);
 	}
@@ -111,7 +113,7 @@ static bool send_plain(struct uet_pds *pds, struct uet_pdc *pdc)
 	};
 
 	if (pdc->ack_cnt != 1) {
-		default_answer(pdc, ses);
+		merged_answer(pdc, ses);
 		ack.next_hdr = UET_HDR_RESPONSE;
 		ack.len = sizeof(ses);
 		ack.ses = ses;
@@ -212,10 +214,13 @@ void uet_ack_advance(struct uet_pds *pds, struct uet_pdc *pdc)
 	pdc->ack_again = false;
 	if (!pdc->ack_due) {
 		pdc->ack_due = true;
-		pdc->ack_cnt = 0;	/* the default: what is covered now is not one packet */
-		pdc->ack_psn = pdc->rx_cack;
-		pdc->ack_flags = 0;
-		pdc->ack_when = 0;
+		if (pdc->ack_cnt != 1) {
+			/* What is covered now is not one packet. */
+			pdc->ack_psn = pdc->rx_cack;
+			pdc->ack_flags = 0;
+			pdc->ack_hdr = UET_HDR_NONE;
+			pdc->ack_when = 0;
+		}
 	}
 	uet_pdc_urge(pds, pdc);
 }
@@ -224,13 +229,12 @@ void uet_ack_repeat(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_p
 		    const struct uet_pkt *pkt)
 {
 	struct uet_stored *st = uet_rx_stored(pdc, h->psn);
-	uint8_t ses[12];
 	struct ack ack = {
 		.psn = h->psn,
 		.flags = (h->flags & UET_PDS_F_RETX) | (pkt->ce ? UET_PDS_F_M : 0),
 		.next_hdr = UET_HDR_RESPONSE,
-		.len = sizeof(ses),
-		.ses = ses,
+		.len = sizeof(default_answer),
+		.ses = default_answer,
 	};
 
 	if (st) {
@@ -239,7 +243,6 @@ void uet_ack_repeat(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_p
 		uet_pdc_urge(pds, pdc);
 		return;
 	}
-	default_answer(pdc, ses);
 	emit(pds, pdc, &ack);
 }
 

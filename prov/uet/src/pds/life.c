@@ -6,9 +6,6 @@
 #include "base/log.h"
 #include "wire/names.h"
 
-/* A repeated SYN packet may still be under way for this long; it must find the PDC alive. */
-#define SYN_RETX_SAFETY (100 * UET_NSEC_PER_MSEC)
-
 /* ---- opening ---- */
 
 /* Start both directions of a new PDC at @start. */
@@ -175,8 +172,8 @@ void uet_pdc_try_close(struct uet_pds *pds, struct uet_pdc *pdc)
 	if (!pdc->peer_id) {
 		/* The peer never heard of it; the timer forgets it, as callers still use it. */
 		uet_pdc_arm(pds, pdc, pds->now);
-	} else if (pdc->syn_retx && pds->now < pdc->syn_retx + SYN_RETX_SAFETY) {
-		uet_pdc_arm(pds, pdc, pdc->syn_retx + SYN_RETX_SAFETY);
+	} else if (!uet_pdc_may_close(pds, pdc)) {
+		uet_pdc_arm(pds, pdc, pdc->syn_retx + UET_PDS_SYN_SAFETY);
 	} else if (uet_tx_ctl(pds, pdc, UET_CTL_CLOSE_CMD)) {
 		pdc->state = UET_PDC_CLOSING;
 		pdc->silent = 0;

@@ -51,6 +51,7 @@
 #define UET_PDS_SYN_OFFSETS	4096u	/* PSNs that a SYN packet can name */
 #define UET_PDS_PSN_APART	(1u << 16) /* distance that tells an old Start_PSN from a new one */
 #define UET_PDS_PSN_LIMIT	((1u << 31) - 16) /* PSNs of a PDC, room for the close included */
+#define UET_PDS_SYN_SAFETY	(100 * UET_NSEC_PER_MSEC) /* Syn_Retx_Safety_Time */
 #define UET_PDS_RING_MIN	32u
 #define UET_PDS_RING_SIZES	6	/* 32, 64 ... 1024 */
 
@@ -345,6 +346,12 @@ static inline void uet_pdc_urge(struct uet_pds *pds, struct uet_pdc *pdc)
 static inline uint8_t uet_nack_slot(uint8_t code)
 {
 	return code < 31 ? code : 31;
+}
+
+/* False while a repeated SYN packet may still arrive and open the PDC again (UEC 3.5.8). */
+static inline bool uet_pdc_may_close(const struct uet_pds *pds, const struct uet_pdc *pdc)
+{
+	return !pdc->syn_retx || pds->now >= pdc->syn_retx + UET_PDS_SYN_SAFETY;
 }
 
 /* ---- table.c ---- */

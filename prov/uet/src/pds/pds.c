@@ -258,7 +258,8 @@ void uet_pds_close(struct uet_pds *pds, uint64_t now)
 		struct uet_pdc *pdc = uet_list_entry(pos, struct uet_pdc, all);
 
 		if (pdc->initiator && pdc->peer_id && pdc->state <= UET_PDC_DRAIN &&
-		    !uet_pdc_busy(pdc) && uet_tx_ctl(pds, pdc, UET_CTL_CLOSE_CMD)) {
+		    !uet_pdc_busy(pdc) && uet_pdc_may_close(pds, pdc) &&
+		    uet_tx_ctl(pds, pdc, UET_CTL_CLOSE_CMD)) {
 			uet_list_del(&pdc->idle);
 			pdc->state = UET_PDC_CLOSING;
 		}

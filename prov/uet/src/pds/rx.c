@@ -89,7 +89,8 @@ static void store(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint8_
 
 bool uet_rx_has(const struct uet_pdc *pdc, uint32_t psn)
 {
-	if (uet_psn_diff(psn, pdc->rx_next) < 0)
+	/* CACK decides first: of two PSNs 2^31 apart either may look like the older one. */
+	if (uet_psn_diff(psn, pdc->rx_cack) <= 0 || uet_psn_diff(psn, pdc->rx_next) < 0)
 		return true;
 	return uet_psn_diff(psn, pdc->rx_hi) <= 0 && uet_bitmap_test(&pdc->rx_bits, psn);
 }
