@@ -211,7 +211,7 @@ class SesChecker:
         if op == NO_ANSWER:
             self.on_no_answer(pkt, msg)
         else:
-            self.on_default(pkt, d, msg, sent, psn)
+            self.on_default(pkt, d, msg, sent, psn, cack)
         d.plain = max(d.plain, psn)
 
     def on_real_answer(self, pkt, d, msg, sent, psn, cack):
@@ -252,11 +252,12 @@ class SesChecker:
         self.need(len(msg.psns) > 1 or not msg.whole, "NO_RESPONSE for a message of one packet")
         self.answers["NO_RESPONSE"] += 1
 
-    def on_default(self, pkt, d, msg, sent, psn):
+    def on_default(self, pkt, d, msg, sent, psn, cack):
         self.plain(pkt, OK)
         self.need(pkt["ses.modified_length"] in (0, msg.size), "modified_length %d of %d",
                   pkt["ses.modified_length"], msg.size)
-        merged = sent.count > 1 or psn in d.named or any(
+        # A hole below packets named before may close: then CACK jumps, and d is not yet told.
+        merged = sent.count > 1 or psn in d.named or cack > d.cack + 1 or any(
             other not in d.named for other in range(d.plain + 1, psn))
         self.need(msg.whole or merged, "DEFAULT_RESPONSE in the middle of a message (02, 7.1)")
         self.need(not sent.answer or d.clear >= psn, "a stored answer was lost")

@@ -61,6 +61,24 @@ static void identifiers_are_unique_and_not_reused_soon(void **state)
 	assert_null(uet_table_by_id(pds, 0));
 }
 
+static void identifiers_rest_after_closing(void **state)
+{
+	struct uet_addr a = peer(1);
+	struct uet_pdc *p = uet_pdc_open(pds, &a, UET_MODE_RUD);
+	uint16_t id = p->id;
+
+	(void)state;
+	close_now(p);
+	pds->table.next_id = id;	/* as after a round through all of them */
+	p = uet_pdc_open(pds, &a, UET_MODE_RUD);
+	assert_int_equal(p->id, (uint16_t)(id + 1));
+	close_now(p);
+	pds->now += pds->cfg.linger;
+	pds->table.next_id = id;
+	p = uet_pdc_open(pds, &a, UET_MODE_RUD);
+	assert_int_equal(p->id, id);
+}
+
 static void start_psn_is_far_from_the_last(void **state)
 {
 	uint32_t i;
@@ -218,6 +236,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(identifiers_are_unique_and_not_reused_soon),
+		T(identifiers_rest_after_closing),
 		T(start_psn_is_far_from_the_last),
 		T(every_peer_is_found),
 		T(targets_are_found_by_port_and_pdcid),

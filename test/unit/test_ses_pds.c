@@ -143,14 +143,15 @@ static void start(struct world *w, int who, uint8_t opcode)
 {
 	struct node *n = &w->n[who];
 	int m = n->next_msg, to = who == 1 ? 0 : 1;
-	uint8_t *from = out[who][m];
 	struct uet_ses_tx *tx;
+	uint8_t *from;
 
 	if (m == MSGS)
 		return;
 	tx = uet_ses_tx_get(n->ses);
 	if (!tx)
 		return;
+	from = out[who][m];
 	tx->dest.addr = w->n[to].end->nic.addr;
 	tx->dest.pid_on_fep = (uint16_t)to;
 	tx->dest.resource_index = 1;

@@ -72,7 +72,7 @@ struct uet_pds_rx {
 	const struct uet_addr *src;	/* source address and port of this packet */
 	uint32_t psn;
 	uint8_t mode;			/* enum uet_pds_mode */
-	uint8_t next_hdr;		/* UET_HDR_REQUEST_*, or RESPONSE_DATA* (return direction) */
+	uint8_t next_hdr;	/* UET_HDR_REQUEST_*, or RESPONSE_DATA* (return direction) */
 	bool ce;			/* arrived CE-marked */
 	const uint8_t *data;		/* SES header and payload; valid during the call only */
 	size_t len;
