@@ -64,12 +64,13 @@ static const struct transfer {
 	unsigned int cnt;
 	size_t len;
 	uint64_t msg_order;
+	bool sender;			/* also the sender's death: takes seconds to be noticed */
 } transfers[] = {
-	{ "small", 500, 100, FI_ORDER_SAS },
-	{ "small/rud", 500, 100, 0 },
-	{ "64KiB", 50, 65536, FI_ORDER_SAS },
-	{ "huge", 1, 128u << 20, FI_ORDER_SAS },
-	{ "huge/rud", 1, 128u << 20, 0 },
+	{ "small", 500, 100, FI_ORDER_SAS, true },
+	{ "small/rud", 500, 100, 0, true },
+	{ "64KiB", 50, 65536, FI_ORDER_SAS, true },
+	{ "huge", 1, 128u << 20, FI_ORDER_SAS, false },
+	{ "huge/rud", 1, 128u << 20, 0, true },
 };
 
 #define TRANSFERS (sizeof(transfers) / sizeof(transfers[0]))
@@ -663,6 +664,8 @@ int main(int argc, char **argv)
 		sys_case_limit(names[i], 3, LIMIT_S, receiver_dies, &transfers[i]);
 	}
 	for (i = 0; i < TRANSFERS; i++) {
+		if (!transfers[i].sender)
+			continue;
 		snprintf(names[TRANSFERS + i], sizeof(names[0]), "death/sender/%s",
 			 transfers[i].name);
 		sys_case_limit(names[TRANSFERS + i], 3, LIMIT_S, sender_dies, &transfers[i]);

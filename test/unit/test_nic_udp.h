@@ -269,8 +269,8 @@ static inline void expect_pkts(struct uet_nic *nic, const struct uet_addr *src,
 static inline void exchange(struct uet_nic *a, struct uet_nic *b, const uint32_t *lens, int n,
 			    int iovs, int max)
 {
-	struct uet_nic_tx *tx = calloc((size_t)n, sizeof(*tx));
-	uint8_t **mem = calloc((size_t)n, sizeof(*mem));
+	struct uet_nic_tx *tx = calloc((unsigned int)n, sizeof(*tx));
+	uint8_t **mem = calloc((unsigned int)n, sizeof(*mem));
 	int i;
 
 	for (i = 0; i < n; i++)

@@ -156,6 +156,47 @@ static void window_follows_advertisement(void **state)
 	}
 }
 
+static void shrunken_window_holds_repetitions(void **state)
+{
+	struct uet_pds_cfg cfg = sim_cfg();
+
+	(void)state;
+	sim_free(&s);
+	cfg.cms.window_init = cfg.cms.window_max = 4 << 20;
+	raw_init_target(&r, &s, UET_MODE_RUD, &cfg);
+	post_and_take(200);
+	raw_ack_with(&r, 0, 0, 0, raw_ok, sizeof(raw_ok), 1, 0);
+	raw_nack(&r, UET_NACK_TRIMMED, 190, 0, true);
+	raw_turn(&r);
+	assert_true(raw_silent(&r));
+	raw_ack_with(&r, 61, 61, 0, raw_ok, sizeof(raw_ok), 1, 0);
+	raw_turn(&r);
+	assert_true(raw_silent(&r));
+	raw_ack_with(&r, 62, 62, 0, raw_ok, sizeof(raw_ok), 1, 0);
+	raw_turn(&r);
+	assert_int_equal(rel(raw_take_request(&r).psn), 190);
+}
+
+/* While more packets follow, five of them must overtake a packet before it counts as lost. */
+static void five_overtake_before_a_loss(void **state)
+{
+	struct sim_msg *m;
+	uint32_t bit;
+
+	(void)state;
+	post_and_take(1);
+	raw_ack(&r, 0, 0);
+	m = sim_post(&s, 1, 0, UET_MODE_RUD, 300, 1000);
+	raw_turn(&r);
+	sim_drain(&s, 0);
+	for (bit = 1; bit <= 5; bit++) {
+		/* The first one is missing, @bit later ones are there. */
+		raw_ack_with(&r, 0, 0, 0, raw_ok, sizeof(raw_ok), 8, (2ull << bit) - 2);
+		assert_int_equal(sim_stats(&s, 1)->retx_sack, bit == 5);
+	}
+	assert_true(m->m.next < m->m.pkt_cnt);
+}
+
 static void sacked_packets_are_asked_for_not_repeated(void **state)
 {
 	struct sim_msg *m = post_and_take(3);
@@ -393,6 +434,8 @@ int main(void)
 		T(old_forms_of_ack_are_understood),
 		T(impossible_acks_change_nothing),
 		T(window_follows_advertisement),
+		T(shrunken_window_holds_repetitions),
+		T(five_overtake_before_a_loss),
 		T(sacked_packets_are_asked_for_not_repeated),
 		T(no_response_keeps_the_packet_open),
 		T(round_trip_samples),

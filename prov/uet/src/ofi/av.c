@@ -158,8 +158,22 @@ static uint32_t enter(struct uet_av *av, const struct uet_name *name, const fi_a
 	return index;
 }
 
+/*
+ * A scope id means something on its own host only. A peer with a link-local address is on the
+ * link of this domain, whatever number its own host gives that link.
+ */
+static void use_own_zone(const struct uet_domain *domain, struct uet_addr *addr)
+{
+	struct in6_addr in6;
+
+	memcpy(&in6, addr->ip, sizeof(in6));
+	if (addr->family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&in6) && domain->port_cnt)
+		addr->zone = domain->ports[0].index;
+}
+
 void uet_av_insert_name(struct uet_av_insert *ins, const struct uet_name *name, int err)
 {
+	struct uet_name own;
 	fi_addr_t *slot = ins->fi_addr ? &ins->fi_addr[ins->next] : NULL;
 	uint32_t index = UET_AV_NONE;
 	struct uet_av *av = ins->av;
@@ -171,7 +185,9 @@ void uet_av_insert_name(struct uet_av_insert *ins, const struct uet_name *name, 
 		err = FI_EINVAL;
 	}
 	if (name) {
-		index = enter(av, name, ins->user_id ? slot : NULL);
+		own = *name;
+		use_own_zone(av->domain, &own.addr);
+		index = enter(av, &own, ins->user_id ? slot : NULL);
 		err = index == UET_AV_NONE ? FI_ENOMEM : 0;
 	}
 	if (slot)

@@ -66,7 +66,7 @@ static const struct param params[] = {
 	  "Messages per endpoint that are kept until a receive is posted for them. Beyond, "
 	  "senders are told to repeat." },
 	{ "unexpected_bytes", PARAM_SIZE, AT(max_unexpected_bytes), UET_MTU_MAX,
-	  1ull << 40, 256 << 20, "bytes",
+	  1ull << 40, 1 << 30, "bytes",
 	  "Memory per endpoint for the contents of such messages." },
 	{ "linger", PARAM_MS, AT(linger), 0, 3600000, 5000, "ms",
 	  "How long fi_close of an endpoint waits for the acknowledgement of what was sent." },

@@ -261,6 +261,11 @@ static int rx_error(int err)
 	return err == -EMSGSIZE ? FI_ETRUNC : -err;
 }
 
+static size_t lost_bytes(const struct uet_ses_rx_result *res)
+{
+	return res->err == -EMSGSIZE ? res->msg_len - res->len : 0;
+}
+
 static void on_rx_done(void *upper, struct uet_ses_rx *rx, const struct uet_ses_rx_result *res)
 {
 	struct uet_ep *ep = upper;
@@ -272,8 +277,8 @@ static void on_rx_done(void *upper, struct uet_ses_rx *rx, const struct uet_ses_
 	fill_rx_event(ep, res, &event);
 	count(ep, FI_RECV, !res->err);
 	if (ep->rx_cq && res->err)
-		uet_cq_write_error(ep->rx_cq, &event, res->msg_len - res->len,
-				   rx_error(res->err), res->rc, NULL, 0);
+		uet_cq_write_error(ep->rx_cq, &event, lost_bytes(res), rx_error(res->err),
+				   res->rc, NULL, 0);
 	else if (ep->rx_cq)
 		report_rx(ep, res, rx->flags, &event);
 	uet_ses_rx_put(ep->ses, rx);

@@ -581,7 +581,7 @@ struct uet_pdc *uet_pdc_open(struct uet_pds *pds, const struct uet_addr *dst, ui
 struct uet_pdc *uet_pdc_accept(struct uet_pds *pds, const struct uet_pds_hdr *h,
 			       const struct uet_addr *src, uint8_t mode);
 
-/* Put @msg at the end of @pdc's queue, or (@front) where already sent ones would be. */
+/* Put @msg, whose counters are 0, at the end of @pdc's queue. */
 void uet_pdc_enqueue(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_pds_msg *msg);
 
 /* Something of @pdc has been answered or taken back: see whether that was the last. */
