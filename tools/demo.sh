@@ -15,41 +15,77 @@ begun=$SECONDS
 
 title() { printf '\n== %s\n' "$*"; }
 
-# run LOG HINT COMMAND...: a quiet step with a dot every few seconds; shows its log if it fails.
+shown() { printf '$ %s\n' "$*"; }
+
+# run LOG HINT COMMAND...: a step with dots in place of its output; the end of it if it fails.
 run() {
-	local log=$logs/$1.log hint=$2 beat rc=0
+	local log=$logs/$1.log hint=$2
 	shift 2
-	while sleep 3; do printf .; done &
-	beat=$!
-	"$@" >"$log" 2>&1 </dev/null || rc=$?
-	kill $beat 2>/dev/null
-	wait $beat 2>/dev/null || true
-	((rc == 0)) && { printf ' done\n'; return 0; }
+	uet_quietly 3 "$log" "$@" && { printf ' done\n'; return 0; }
 	printf ' failed\n'
 	tail -n 20 "$log" >&2
 	uet_die "this step failed (log: $log)" "$hint"
+}
+
+# One line per interface and address from the output of fi_info -v.
+nics() {
+	awk 'function line() {
+		if (nic != "" && !seen[nic, addr]++)
+			printf "%-12s %-26s %-6s %-8s %-10s %s\n", nic, addr, mtu, up, drv, pci
+		nic = drv = pci = mtu = up = "" }
+	BEGIN { printf "%-12s %-26s %-6s %-8s %-10s %s\n",
+		"interface", "address", "MTU", "link", "driver", "PCI" }
+	/^---/ { line() }
+	$1 == "src_addr:" { addr = $2; sub(/.*:\/\//, "", addr); sub(/:[0-9]+$/, "", addr) }
+	$1 == "fi_domain_attr:" { domain = 1 }
+	$1 == "name:" && domain { nic = $2; domain = 0 }
+	$1 == "driver:" { drv = $2 }
+	$1 == "fi_pci_attr:" { pci = $2 }
+	$1 == "mtu:" { mtu = $2 }
+	$1 == "state:" { up = tolower(substr($2, 9)) }
+	END { line() }'
 }
 
 port=$((20000 + RANDOM % 10000))
 
 pingpong() {
 	local server rc=0
-	timeout 120 fi_pingpong -p uet -e rdm -B $port -I 200 -S all >$logs/demo-server.log 2>&1 &
+	timeout 120 fi_pingpong -p uet -e rdm -B $port -I 100 -S all >$logs/demo-server.log 2>&1 &
 	server=$!
 	for _ in $(seq 100); do
 		ss -Hltn "sport = :$port" | grep -q . && break
 		sleep 0.1
 	done
-	timeout 120 fi_pingpong -p uet -e rdm -P $port -I 200 -S all 127.0.0.1 || rc=$?
+	timeout --foreground 120 stdbuf -oL \
+		fi_pingpong -p uet -e rdm -P $port -I 100 -S all 127.0.0.1 || rc=$?
 	wait $server || rc=$?
 	return $rc
 }
 
+# The rows of fi_pingpong for 0, 1, 2, 4, ... bytes to 1 MiB, as they come.
+powers_of_two() {
+	grep --line-buffered -E '^(bytes|0|1|2|4|8|16|32|64|128|256|512)k? |^1m '
+}
+
 mpi_job() {
-	timeout 150 mpirun --allow-run-as-root --oversubscribe -n 4 \
+	timeout --foreground 150 mpirun --allow-run-as-root --oversubscribe -n 4 \
 		--mca pml cm --mca mtl ofi --mca mtl_ofi_provider_include uet \
 		--mca oob_tcp_if_include lo --mca btl ^openib \
-		build/test/system/mpi_basic
+		build/test/system/mpi_basic </dev/null
+}
+
+# From the output of uet_compare, a line per contender.
+summary() {
+	awk 'BEGIN { name["net"] = "tcp, as \"net\""; name["raw"] = "bare UDP"
+		printf "%-16s %14s %14s %14s\n", "", "64 B, one way", "1 MiB, one way",
+			"1 MiB, stream" }
+	function figure(value, unit) { return value == "" || value == "-" ? "-" : value " " unit }
+	$2 == 64 { order[++n] = $1; small[$1] = $3 }
+	$2 == 1048576 { large[$1] = $3; rate[$1] = $(NF - ($NF ~ /^\[/)) }
+	END { for (i = 1; i <= n; i++) {
+		c = order[i]
+		printf "%-16s %14s %14s %14s\n", c in name ? name[c] : c, figure(small[c], "us"),
+			figure(large[c], "us"), figure(rate[c], "MB/s") } }' $logs/demo-compare.log
 }
 
 title "1. What this needs"
@@ -64,31 +100,37 @@ run demo-mpi-build "Is mpicc there? Debian: apt-get install libopenmpi-dev." \
 	make -C build test/system/mpi_basic
 export FI_PROVIDER_PATH=$uet_top/build/.libs IPATH_NO_BACKTRACE=1
 
-title "3. fi_info -p uet: every NIC and port of this machine"
-fi_info -p uet || uet_die "fi_info does not find the provider" \
+title "3. The NICs and ports of this machine"
+shown fi_info -p uet
+fi_info -p uet -v >$logs/demo-info.log 2>&1 || uet_die "fi_info does not find the provider" \
 	"Run: FI_PROVIDER_PATH=$FI_PROVIDER_PATH FI_LOG_LEVEL=info fi_info -p uet"
+nics <$logs/demo-info.log
 
 # Only loopback from here on.
 export FI_PROVIDER=uet FI_UET_IFACE=lo
 
-title "4. fi_pingpong over UET, 1 byte to 1 MiB, two processes"
-pingpong 2>$logs/demo-pingpong.log | awk '$1 ~ /^bytes/ || $1 !~ /[2-9]m/' || {
+title "4. Ping-pong over UET, two processes, up to 1 MiB"
+shown fi_pingpong -p uet -e rdm -S all 127.0.0.1
+pingpong 2>$logs/demo-pingpong.log | powers_of_two || {
 	cat $logs/demo-pingpong.log $logs/demo-server.log >&2
 	uet_die "the ping-pong failed" "See above; FI_LOG_LEVEL=info tells more."
 }
 
 title "5. Open MPI on 4 ranks over UET: ring with checksums, allreduce, all-to-all"
+shown mpirun -n 4 --mca pml cm --mca mtl ofi --mca mtl_ofi_provider_include uet mpi_basic
 mpi_job 2>$logs/demo-mpi.log || {
 	tail -n 30 $logs/demo-mpi.log >&2
 	uet_die "the MPI job failed" "Run it by hand with --mca mtl_base_verbose 100."
 }
 
-title "6. Beside tcp and bare UDP, in turns (median of 5 rounds; MB = 10^6 bytes)"
+title "6. Beside tcp and bare UDP, in turns on loopback"
 unset FI_PROVIDER
-build/fabtests/benchmarks/uet_compare -r 5 2>$logs/demo-compare.log || {
-	cat $logs/demo-compare.log >&2
-	uet_die "the comparison failed" "Run build/fabtests/benchmarks/uet_compare by hand."
-}
+printf 'measuring (about a minute) '
+run demo-compare "Run build/fabtests/benchmarks/uet_compare by hand." \
+	build/fabtests/benchmarks/uet_compare -r 5
+printf '\n'
+summary
+printf 'Medians of 5 rounds; MB = 10^6 bytes. Ranges: %s\n' $logs/demo-compare.log
 
 printf '\nThat took %d min %02d s. Next: README.md, "Use it", and tools/test.sh.\n' \
 	$(((SECONDS - begun) / 60)) $(((SECONDS - begun) % 60))

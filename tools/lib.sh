@@ -24,8 +24,31 @@ uet_die() {
 	exit 1
 }
 
+# Ctrl-C ends the script, and nothing that it started outlives it.
+trap 'exit 130' INT TERM
+trap 'uet_end=$(jobs -p); [[ -z $uet_end ]] || kill $uet_end 2>/dev/null' EXIT
+
+# uet_quietly SECONDS LOG COMMAND...: runs it with its output in LOG, printing a dot every so
+# many seconds. Returns its status.
+uet_quietly() {
+	local every=$1 log=$2 beat rc=0
+	shift 2
+	while sleep "$every" >/dev/null 2>&1; do printf .; done &
+	beat=$!
+	("$@") >"$log" 2>&1 </dev/null || rc=$?
+	kill $beat
+	wait $beat 2>/dev/null || true
+	return $rc
+}
+
 uet_as_root() {
 	if ((EUID == 0)); then "$@"; else sudo "$@"; fi
+}
+
+uet_apt_get() {
+	uet_as_root apt-get update &&
+	uet_as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
+		--no-install-recommends "$@"
 }
 
 # uet_install build|test: installs what is missing from Debian; nothing when all is there.
@@ -42,19 +65,19 @@ uet_install() {
 			missing+=("$p")
 	done
 	((${#missing[@]})) || return 0
-	if ((EUID)) && ! command -v sudo >/dev/null; then
-		uet_die "packages are missing: ${missing[*]}" \
-			"Run this as root, or as root once: apt-get install ${missing[*]}"
+	if ((EUID)) && ! { command -v sudo && sudo true; } >/dev/null; then
+		uet_die "packages are missing, and installing them takes root or sudo" \
+			"As root: apt-get install ${missing[*]}"
 	fi
 	uet_say "installing from Debian: ${missing[*]}"
 	mkdir -p build/logs
-	{ uet_as_root apt-get update &&
-	  uet_as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
-		--no-install-recommends "${missing[@]}"; } >"$log" 2>&1 || {
+	uet_quietly 3 "$log" uet_apt_get "${missing[@]}" || {
+		printf ' failed\n'
 		tail -n 15 "$log" >&2
 		uet_die "installing failed, see $log" \
 			"Check the network and /etc/apt/sources.list, then run this again."
 	}
+	printf ' done\n'
 }
 
 # Makes ./configure when it is missing or older than what it is made from.

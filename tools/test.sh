@@ -32,20 +32,13 @@ counts() {
 	     END { print p + 0, f + 0, s + 0 }' "$1"
 }
 
-# Shows that something still happens when a step takes long.
-heartbeat() { while sleep 15 >/dev/null 2>&1; do printf "."; done; }
-
 # step NAME LOG WHAT-TO-DO COMMAND...: runs a step; a failed one is shown, and counted. Its log
 # says how many tests it had. Status 0 if it passed.
 step() {
-	local name=$1 log=$logs/$2.log hint=$3 start=$SECONDS rc=0 p f s beat
+	local name=$1 log=$logs/$2.log hint=$3 start=$SECONDS rc=0 p f s
 	shift 3
 	printf '%-34s ' "$name"
-	heartbeat &
-	beat=$!
-	("$@") >"$log" 2>&1 </dev/null || rc=$?
-	kill $beat
-	wait $beat 2>/dev/null || true
+	uet_quietly 15 "$log" "$@" || rc=$?
 	read -r p f s < <(counts "$log")
 	if ((rc && f == 0)); then f=1; fi
 	if ((!rc && p + f + s == 0)); then p=1; fi
