@@ -233,7 +233,8 @@ class Checker:
             return d.sent[rel], True
         if not self.need(0 <= rel < len(d.sent), "RETX of PSN %d, which was never sent", rel):
             return None, False
-        self.need(rel > d.clear, "RETX of PSN %d, which its source has cleared", rel)
+        self.need(rel > d.clear or rel == d.close, "RETX of PSN %d, which its source has cleared",
+                  rel)
         self.need(pkt["pds.flags.ar"], "RETX without AR (01, 7.3)")
         sent = d.sent[rel]
         sent.count += 1

@@ -187,7 +187,7 @@ static void close_cmd(void **state)
 			r.start + 2, 0);
 		raw_turn(&r);
 		h = raw_take(&r, NULL);
-		assert_int_equal(h.type, UET_PDS_ACK_CC);
+		assert_int_equal(h.type, i ? UET_PDS_ACK : UET_PDS_ACK_CC);
 		assert_int_equal(h.next_hdr, UET_HDR_NONE);
 		assert_int_equal(h.spdcid, r.peer_id);
 		assert_int_equal(rel(h.psn), 2);

@@ -142,27 +142,30 @@ static void rx_ack_req(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 		uet_nack_send(pds, pdc->id, h, pkt, UET_NACK_PKT_NOT_RCVD, 0);
 }
 
-/* A repeated CLOSE_CMD whose ACK was lost. */
+/*
+ * A repeated CLOSE_CMD whose ACK was lost. The answer is a plain ACK: what an ACK_CC tells of
+ * the PDC's receive state is gone.
+ */
 static bool answer_closed(struct uet_pds *pds, const struct uet_pds_hdr *h,
 			  const struct uet_pkt *pkt)
 {
 	const struct uet_linger *l = uet_linger_by_id(pds, h->dpdcid);
-	struct uet_pdc gone;
+	struct uet_pds_hdr ack = {
+		.type = UET_PDS_ACK,
+		.flags = (h->flags & UET_PDS_F_RETX) | (pkt->ce ? UET_PDS_F_M : 0),
+		.psn = h->psn,
+	};
+	struct uet_addr dst = *pkt->src;
 
 	if (h->ctl_type != UET_CTL_CLOSE_CMD || !l || !l->closed || l->peer_id != h->spdcid ||
 	    l->close_psn != h->psn || !uet_addr_same_host(&l->peer, pkt->src))
 		return false;
-	gone = (struct uet_pdc){
-		.id = l->id,
-		.peer_id = l->peer_id,
-		.dst = *pkt->src,
-		.rx_cack = h->psn,
-		.rx_next = h->psn + 1,
-		.rx_hi = h->psn,
-	};
+	ack.spdcid = l->id;
+	ack.dpdcid = l->peer_id;
 	if (pds->cfg.strict_port)
-		gone.dst.port = UET_UDP_PORT;
-	uet_ack_control(pds, &gone, h, pkt);
+		dst.port = UET_UDP_PORT;
+	if (uet_batch_control(pds, &dst, &ack, NULL, 0))
+		pds->stats.tx_ack++;
 	return true;
 }
 
