@@ -90,6 +90,20 @@ uint64_t sys_seed(void)
 	return text && *text ? strtoull(text, NULL, 0) : 20260101;
 }
 
+/*
+ * Another run on this machine must not answer in the place of a peer that died: ports and
+ * JobID of one's own, as far as possible.
+ */
+static void own_corner(void)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", 5000 + getpid() % 400 * 64);
+	setenv("FI_UET_PORT", text, 0);
+	snprintf(text, sizeof(text), "%d", getpid() % 0xfffff0 + 1);
+	setenv("FI_UET_JOB_ID", text, 0);
+}
+
 void sys_begin(int argc, char **argv)
 {
 	const char *scale = getenv("UET_TIME_SCALE");
@@ -101,6 +115,7 @@ void sys_begin(int argc, char **argv)
 	run.brief = sanitized() || env_set("UET_TEST_SHORT") || env_set("UET_SANITIZE");
 	/* Other providers only cost time, and some print. */
 	setenv("FI_PROVIDER", sys_provider(), 0);
+	own_corner();
 	signal(SIGPIPE, SIG_IGN);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		      -1, 0);

@@ -2,6 +2,8 @@
 /* Counters: values, waiting, errors, progress. */
 #include "test_ofi_objects.h"
 
+#include <sched.h>
+
 static const enum fi_wait_obj wait_objs[] = {
 	FI_WAIT_NONE, FI_WAIT_UNSPEC, FI_WAIT_FD, FI_WAIT_MUTEX_COND, FI_WAIT_YIELD,
 	FI_WAIT_POLLFD,
@@ -199,6 +201,59 @@ static void test_error_wakes(void **state)
 	close_cntr(cntr);
 }
 
+#define STEPS 3000
+#define PATIENCE_MS 20000	/* only a lost wake-up takes so long */
+
+struct climber {
+	struct fid_cntr *cntr;
+	uint64_t first, last, step;
+	atomic_uint_fast64_t *seen;	/* may be NULL */
+};
+
+static void *climb(void *arg)
+{
+	struct climber *c = arg;
+	uint64_t i;
+
+	for (i = c->first; i <= c->last; i += c->step) {
+		if (fi_cntr_wait(c->cntr, i, PATIENCE_MS))
+			return (void *)(uintptr_t)"not woken";
+		if (c->seen)
+			atomic_store(c->seen, i);
+	}
+	return NULL;
+}
+
+/* Who sleeps for more must not swallow the wake-up of who sleeps for less. */
+static void test_different_thresholds(void **state)
+{
+	struct fid_cntr *cntr = open_cntr(*state, FI_WAIT_FD);
+	atomic_uint_fast64_t seen = 0;
+	struct climber c[] = {
+		{ cntr, STEPS, STEPS, 1, NULL },
+		{ cntr, 1, STEPS, 1, &seen },
+		{ cntr, 100, STEPS, 100, NULL },
+	};
+	pthread_t thread[UET_ARRAY_SIZE(c)];
+	uint64_t i;
+	size_t t;
+
+	for (t = 0; t < UET_ARRAY_SIZE(c); t++)
+		thread[t] = start(climb, &c[t]);
+	for (i = 1; i <= STEPS; i++) {
+		fi_cntr_add(cntr, 1);
+		/* The first one that is stuck gives up, which ends the test. */
+		while (atomic_load(&seen) < i)
+			if (i < STEPS && pthread_tryjoin_np(thread[1], NULL) == 0)
+				fail_msg("stuck at %llu", (unsigned long long)i);
+			else
+				sched_yield();
+	}
+	for (t = 0; t < UET_ARRAY_SIZE(c); t++)
+		join(thread[t]);
+	close_cntr(cntr);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +263,7 @@ int main(void)
 		FAKE_TEST(test_wait_results),
 		FAKE_TEST(test_wait_for_thread),
 		FAKE_TEST(test_error_wakes),
+		FAKE_TEST(test_different_thresholds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

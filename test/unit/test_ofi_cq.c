@@ -125,7 +125,7 @@ static void test_formats(void **state)
 		enum fi_cq_format format;
 		size_t size;
 	} cases[] = {
-		{ FI_CQ_FORMAT_UNSPEC, sizeof(struct fi_cq_tagged_entry) },
+		{ FI_CQ_FORMAT_UNSPEC, sizeof(struct fi_cq_entry) },
 		{ FI_CQ_FORMAT_CONTEXT, sizeof(struct fi_cq_entry) },
 		{ FI_CQ_FORMAT_MSG, sizeof(struct fi_cq_msg_entry) },
 		{ FI_CQ_FORMAT_DATA, sizeof(struct fi_cq_data_entry) },

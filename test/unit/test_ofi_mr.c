@@ -243,7 +243,9 @@ static void test_endpoint_mode(void **state)
 static void test_counters(void **state)
 {
 	struct fake *f = *state;
+	struct fake *other = fake_create();
 	struct fid_cntr *cntr = open_cntr(f);
+	struct fid_cntr *foreign = open_cntr(other);
 	struct fid_mr *mr;
 
 	f->domain.mr_mode = FI_MR_RMA_EVENT;
@@ -252,6 +254,9 @@ static void test_counters(void **state)
 	assert_int_equal(fi_mr_key(mr), FI_KEY_NOTAVAIL);
 	assert_int_equal(fi_mr_bind(mr, &cntr->fid, 0), -FI_EBADFLAGS);
 	assert_int_equal(fi_mr_bind(mr, &cntr->fid, FI_SEND), -FI_EBADFLAGS);
+	assert_int_equal(fi_mr_bind(mr, &foreign->fid, FI_REMOTE_WRITE), -FI_EINVAL);
+	assert_int_equal(fi_close(&foreign->fid), 0);
+	fake_destroy(other);
 	assert_int_equal(fi_mr_bind(mr, &cntr->fid, FI_REMOTE_WRITE), 0);
 	assert_int_equal(fi_mr_bind(mr, &cntr->fid, FI_REMOTE_READ), 0);
 	assert_int_equal(fi_mr_bind(mr, &cntr->fid, FI_REMOTE_READ), -FI_EINVAL);

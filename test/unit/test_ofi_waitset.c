@@ -382,6 +382,90 @@ static void test_deadline(void **state)
 	assert_int_equal(uet_deadline_left(UET_TIME_NEVER - 1), INT32_MAX);
 }
 
+/* A queue that gets an entry while somebody gets ready to sleep. */
+struct racer {
+	struct uet_wait *wait;
+	int looks;
+	bool told;			/* the writer has come to uet_wait_notify, too */
+};
+
+static bool nothing(void *arg)
+{
+	(void)arg;
+	return false;
+}
+
+/* Empty at the first look; an entry is queued right after it. */
+static bool racing(void *arg)
+{
+	struct racer *r = arg;
+
+	if (r->looks++)
+		return true;
+	if (r->told)
+		uet_wait_notify(r->wait);
+	return false;
+}
+
+/* One thread sleeps. Another one gets ready to, finds an entry, and leaves it there. */
+static void test_trywait_beside_sleeper(void **state)
+{
+	struct uet_progress_set set;
+	struct uet_wait wait;
+	struct racer r;
+	int told;
+
+	(void)state;
+	for (told = 0; told < 2; told++) {
+		r = (struct racer){ .wait = &wait, .told = told };
+		assert_int_equal(uet_wait_init(&wait, FI_WAIT_FD), 0);
+		uet_progress_init(&set, &wait);
+		assert_int_equal(uet_wait_prepare(&wait, &set, nothing, NULL), 0);
+		assert_int_equal(uet_wait_prepare(&wait, &set, racing, &r), -FI_EAGAIN);
+		if (!told)
+			uet_wait_notify(&wait);
+		assert_true(readable(wait.epfd));
+		/* The sleeper finds nothing: it can sleep again. */
+		assert_int_equal(uet_wait_prepare(&wait, &set, nothing, NULL), 0);
+		assert_false(readable(wait.epfd));
+		uet_progress_destroy(&set);
+		uet_wait_destroy(&wait);
+	}
+}
+
+/* Work in the future wakes only who would come too late for it. */
+static void test_expect(void **state)
+{
+	struct fake *f = *state;
+	struct uet_progress_set set;
+	uint64_t later = uet_clock_ns() + 3600 * UET_NSEC_PER_SEC;
+	struct uet_wait wait;
+
+	assert_int_equal(uet_wait_init(&wait, FI_WAIT_FD), 0);
+	uet_progress_init(&set, &wait);
+	assert_int_equal(uet_progress_add(&set, &f->ep.ep), 0);
+	/* Nobody sleeps. */
+	uet_wait_expect(&wait, 0);
+	assert_false(readable(wait.epfd));
+	f->ep.next = later;
+	assert_int_equal(uet_wait_prepare(&wait, &set, nothing, NULL), 0);
+	uet_wait_expect(&wait, UET_TIME_NEVER);
+	uet_wait_expect(&wait, later + 1);
+	uet_wait_expect(&wait, later);
+	assert_false(readable(wait.epfd));
+	uet_wait_expect(&wait, later - 1);
+	assert_true(readable(wait.epfd));
+	f->ep.next = UET_TIME_NEVER;
+	assert_int_equal(uet_wait_prepare(&wait, &set, nothing, NULL), 0);
+	uet_wait_expect(&wait, UET_TIME_NEVER);
+	assert_false(readable(wait.epfd));
+	uet_wait_expect(&wait, later);
+	assert_true(readable(wait.epfd));
+	uet_progress_del(&set, &f->ep.ep);
+	uet_progress_destroy(&set);
+	uet_wait_destroy(&wait);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -392,6 +476,8 @@ int main(void)
 		FAKE_TEST(test_wakeups_counted),
 		FAKE_TEST(test_timer),
 		FAKE_TEST(test_deadline),
+		FAKE_TEST(test_trywait_beside_sleeper),
+		FAKE_TEST(test_expect),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

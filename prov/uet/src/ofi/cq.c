@@ -63,7 +63,8 @@ struct uet_cq {
 };
 
 static const size_t format_size[] = {
-	[FI_CQ_FORMAT_UNSPEC] = sizeof(struct fi_cq_tagged_entry),
+	/* Who does not say what the buffer is made of gets what fits any. */
+	[FI_CQ_FORMAT_UNSPEC] = sizeof(struct fi_cq_entry),
 	[FI_CQ_FORMAT_CONTEXT] = sizeof(struct fi_cq_entry),
 	[FI_CQ_FORMAT_MSG] = sizeof(struct fi_cq_msg_entry),
 	[FI_CQ_FORMAT_DATA] = sizeof(struct fi_cq_data_entry),

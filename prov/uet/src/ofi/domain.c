@@ -105,7 +105,8 @@ static int domain_init(struct uet_domain *domain, struct uet_fabric *fabric, str
 	ret = uet_ports_discover(domain->name, &domain->ports, &domain->port_cnt);
 	if (ret)
 		return ret;
-	if (!domain->port_cnt) {
+	/* The name is read as a pattern there, and no interface is meant by one. */
+	if (!domain->port_cnt || strcmp(domain->ports[0].name, attr->name)) {
 		FI_WARN(&uet_prov, FI_LOG_DOMAIN, "interface %s has no usable address any more\n",
 			domain->name);
 		return -FI_ENODEV;

@@ -16,6 +16,8 @@
 #define EP_MAX_ROUNDS 4
 /* Settling ends after this many rounds, however busy the peers are. */
 #define EP_SETTLE_ROUNDS 64
+/* Pause while the device takes no packets: nothing tells when it does again. */
+#define EP_TX_PAUSE (1 * UET_NSEC_PER_MSEC)
 
 int uet_ep_progress_locked(struct uet_ep *ep)
 {
@@ -28,7 +30,8 @@ int uet_ep_progress_locked(struct uet_ep *ep)
 		ep->rounds++;
 	}
 	uet_ses_progress(ep->ses, now);
-	if (n > 0 && ep->rounds < EP_MAX_ROUNDS) {
+	/* With automatic progress the application need not come back: nothing is put off. */
+	if (n > 0 && ep->rounds < EP_MAX_ROUNDS && !ep->domain->auto_progress) {
 		uet_pds_progress(ep->pds, now, false);
 		return n;
 	}
@@ -46,21 +49,38 @@ void uet_ep_progress(struct uet_ep *ep)
 	uet_unlock(&ep->lock);
 }
 
+uint64_t uet_ep_next(const struct uet_ep *ep)
+{
+	if (uet_pds_pending(ep->pds))
+		return 0;
+	return uet_min_u64(uet_pds_next(ep->pds), uet_ses_next(ep->ses));
+}
+
+/* Returns whether @ep came to rest, and in @next when it has to be driven again. */
+static bool settle_once(struct uet_ep *ep, uint64_t *next)
+{
+	int n = uet_ep_progress_locked(ep);
+	uint64_t now = uet_clock_ns();
+
+	*next = uet_ep_next(ep);
+	if (n <= 0 && *next > now)
+		return true;
+	/* Packets that nobody reads yet must not be mistaken for rest. */
+	if (n > 0)
+		*next = 0;
+	else if (uet_pds_pending(ep->pds))
+		*next = now + EP_TX_PAUSE;
+	return false;
+}
+
 uint64_t uet_ep_settle(struct uet_ep *ep)
 {
 	uint64_t next = 0;
-	int i, n;
+	int i;
 
 	uet_lock(&ep->lock);
-	for (i = 0; i < EP_SETTLE_ROUNDS; i++) {
-		n = uet_ep_progress_locked(ep);
-		next = uet_min_u64(uet_pds_next(ep->pds), uet_ses_next(ep->ses));
-		if (n <= 0 && next > uet_clock_ns() && !uet_pds_pending(ep->pds))
-			break;
-		/* Packets that nobody reads yet must not be mistaken for rest. */
-		if (n > 0)
-			next = 0;
-	}
+	for (i = 0; i < EP_SETTLE_ROUNDS && !settle_once(ep, &next); i++)
+		;
 	uet_unlock(&ep->lock);
 	return next;
 }
@@ -70,18 +90,18 @@ int uet_ep_fd(struct uet_ep *ep)
 	return ep->nic->ops->fd(ep->nic);
 }
 
-void uet_ep_kick(struct uet_ep *ep)
+void uet_ep_kick(struct uet_ep *ep, uint64_t when)
 {
 	uint32_t i;
 
 	if (ep->tx_cq)
-		uet_wait_notify(uet_cq_wait(ep->tx_cq));
+		uet_wait_expect(uet_cq_wait(ep->tx_cq), when);
 	if (ep->rx_cq && ep->rx_cq != ep->tx_cq)
-		uet_wait_notify(uet_cq_wait(ep->rx_cq));
+		uet_wait_expect(uet_cq_wait(ep->rx_cq), when);
 	for (i = 0; i < ep->cntr_cnt; i++)
-		uet_wait_notify(uet_cntr_wait_obj(ep->cntrs[i].cntr));
+		uet_wait_expect(uet_cntr_wait_obj(ep->cntrs[i].cntr), when);
 	if (ep->domain->thread)
-		uet_wait_notify(uet_progress_thread_set(ep->domain->thread)->wait);
+		uet_wait_expect(uet_progress_thread_set(ep->domain->thread)->wait, when);
 }
 
 /* ---- binding ---- */
@@ -189,12 +209,6 @@ static int check_bound(const struct uet_ep *ep)
 	return 0;
 }
 
-/* Applications may edit an info and leave a size 0: the default. */
-static uint32_t queue_size(size_t asked, size_t usual)
-{
-	return (uint32_t)(asked ? asked : usual);
-}
-
 static int create_ses(struct uet_ep *ep)
 {
 	struct uet_ses_cfg cfg = {
@@ -205,8 +219,8 @@ static int create_ses(struct uet_ep *ep)
 		.resource_index = ep->name.resource_index,
 		.initiator = ep->name.initiator,
 		.payload_mtu = ep->payload_mtu,
-		.max_tx = queue_size(ep->info->tx_attr->size, uet_config.tx_size),
-		.max_rx = queue_size(ep->info->rx_attr->size, uet_config.rx_size),
+		.max_tx = (uint32_t)ep->info->tx_attr->size,
+		.max_rx = (uint32_t)ep->info->rx_attr->size,
 		.inject_size = (uint32_t)ep->inject_size,
 		.max_unexpected = (uint32_t)uet_config.max_unexpected,
 		.max_unexpected_bytes = uet_config.max_unexpected_bytes,
@@ -485,8 +499,13 @@ static int open_nic(struct uet_ep *ep)
 
 static void ep_attrs(struct uet_ep *ep)
 {
-	const struct fi_info *info = ep->info;
+	struct fi_info *info = ep->info;
 
+	/* Applications may edit an info and leave a size 0: the default. */
+	if (!info->tx_attr->size)
+		info->tx_attr->size = uet_config.tx_size;
+	if (!info->rx_attr->size)
+		info->rx_attr->size = uet_config.rx_size;
 	ep->caps = info->caps | info->tx_attr->caps | info->rx_attr->caps;
 	ep->tx_op_flags = info->tx_attr->op_flags;
 	ep->rx_op_flags = info->rx_attr->op_flags;

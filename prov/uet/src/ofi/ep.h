@@ -50,7 +50,8 @@ int uet_ep_progress_locked(struct uet_ep *ep);
 
 /*
  * Drive @ep until it has nothing left to do now, acknowledgements sent included, and return
- * the time (ns) of its next time-out: UET_TIME_NEVER if none, 0 if it is still busy.
+ * the time (ns) of its next time-out: UET_TIME_NEVER if none, 0 if it is still busy. While
+ * the device takes no packets that is the time to try again.
  */
 uint64_t uet_ep_settle(struct uet_ep *ep);
 
@@ -58,10 +59,16 @@ uint64_t uet_ep_settle(struct uet_ep *ep);
 int uet_ep_fd(struct uet_ep *ep);
 
 /*
- * Something was posted from the application's side: threads that sleep for this endpoint must
- * look at its time-outs again.
+ * When @ep, whose lock is held, must be driven again: time in ns, 0 for at once, UET_TIME_NEVER
+ * for not until something arrives.
  */
-void uet_ep_kick(struct uet_ep *ep);
+uint64_t uet_ep_next(const struct uet_ep *ep);
+
+/*
+ * Work was posted from the application's side that is due at @when (uet_ep_next): wake threads
+ * that sleep for this endpoint and would come too late. To be called without the lock.
+ */
+void uet_ep_kick(struct uet_ep *ep, uint64_t when);
 
 /* ---- epattr.c ---- */
 

@@ -143,6 +143,8 @@ static int bind_cntr(struct uet_mr *mr, struct uet_cntr *cntr, uint64_t flags)
 {
 	if (!flags || flags & ~(FI_REMOTE_READ | FI_REMOTE_WRITE))
 		return -FI_EBADFLAGS;
+	if (uet_cntr_domain(cntr) != mr->domain)
+		return -FI_EINVAL;
 	if (mr->enabled && mode_has(mr->domain, FI_MR_RMA_EVENT))
 		return -FI_EOPBADSTATE;
 	if (mr->cntr_cnt == MR_CNTRS)

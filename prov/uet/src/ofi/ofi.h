@@ -9,9 +9,11 @@
  * while the count is not zero.
  *
  * Locks, in the order in which they may be taken:
- *   progress set lock -> endpoint lock -> { AV lock | CQ lock | counter lock | EQ lock | wait }
+ *   wait set or poll set -> prepare_lock of a wait object -> progress set lock ->
+ *   endpoint lock -> { AV lock | CQ lock | EQ lock | other locks of a wait object }
  * The last group is a leaf: nothing is taken inside. An endpoint's lock protects its NIC, PDS
- * and SES. No lock is taken at all for FI_THREAD_DOMAIN with manual progress.
+ * and SES. For FI_THREAD_DOMAIN with manual progress the locks of endpoints, AVs, CQs and the
+ * domain are switched off.
  */
 #ifndef UET_OFI_OFI_H
 #define UET_OFI_OFI_H

@@ -32,9 +32,16 @@ struct uet_wait {
 	int timerfd;
 	atomic_bool signalled;	/* fi_cq_signal came and was not yet consumed */
 	atomic_bool armed;	/* a reader sleeps or is about to: writers write evfd */
+	_Atomic uint64_t timer;	/* what timerfd is set to; UET_TIME_NEVER: not, or not yet */
 	atomic_int sleepers;	/* threads inside uet_wait_sleep */
 	pthread_mutex_t mutex;	/* FI_WAIT_MUTEX_COND: what FI_GETWAIT hands out */
 	pthread_cond_t cond;
+	pthread_mutex_t prepare_lock;	/* one thread at a time sets the timer */
+	/* Of the sleepers one leads: it sleeps on epfd, the others on lead_cond. */
+	pthread_mutex_t lead_lock;
+	pthread_cond_t lead_cond;
+	bool led;
+	atomic_uint news;	/* grows when followers have to look again */
 };
 
 /*
@@ -48,10 +55,16 @@ int uet_wait_init(struct uet_wait *wait, enum fi_wait_obj obj);
 void uet_wait_destroy(struct uet_wait *wait);
 
 /*
- * Something was queued, or a time-out moved: wake a sleeper or a poller if there is one. Any
- * thread; two loads when nobody waits.
+ * Something was queued: wake a sleeper or a poller if there is one. Any thread; two loads when
+ * nobody waits.
  */
 void uet_wait_notify(struct uet_wait *wait);
+
+/*
+ * An endpoint that @wait's sleepers drive has work at time @when (ns; 0: now): wake one of them
+ * if it would come too late. To be called after the endpoint's lock was held to post that work.
+ */
+void uet_wait_expect(struct uet_wait *wait, uint64_t when);
 
 /* fi_cq_signal: remember it and wake a sleeper. */
 void uet_wait_signal(struct uet_wait *wait);
@@ -104,6 +117,12 @@ int uet_wait_prepare(struct uet_wait *wait, struct uet_progress_set *set,
  */
 int uet_wait_sleep(struct uet_wait *wait, struct uet_progress_set *set, int timeout,
 		   bool (*ready)(void *arg), void *arg);
+
+/* Deadline (ns) of a wait of @timeout ms from now, UET_TIME_NEVER if negative. */
+uint64_t uet_deadline(int timeout);
+
+/* Milliseconds until @deadline, rounded up; -1 for UET_TIME_NEVER, 0 when it has passed. */
+int uet_deadline_left(uint64_t deadline);
 
 /* Thread that drives all endpoints of a domain (FI_PROGRESS_AUTO). */
 struct uet_progress_thread;

@@ -193,6 +193,7 @@ static ssize_t send_locked(struct uet_ep *ep, const struct uet_send_args *args)
 
 ssize_t uet_ep_send(struct uet_ep *ep, const struct uet_send_args *args)
 {
+	uint64_t next;
 	ssize_t ret;
 
 	if (uet_unlikely(!ep->enabled))
@@ -204,9 +205,10 @@ ssize_t uet_ep_send(struct uet_ep *ep, const struct uet_send_args *args)
 	/* A failing call must not hold back what FI_MORE delayed. */
 	else if (ret)
 		uet_pds_flush(ep->pds);
+	next = uet_ep_next(ep);
 	uet_unlock(&ep->lock);
 	if (!ret)
-		uet_ep_kick(ep);
+		uet_ep_kick(ep, next);
 	return ret;
 }
 

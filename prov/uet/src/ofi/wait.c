@@ -5,6 +5,12 @@
  * The race between a writer that queues an entry and a reader that goes to sleep is closed by
  * order: the reader drains evfd, sets `armed`, and only then looks at the queue again; the
  * writer queues the entry first and then looks at `armed`. Whoever is second sees the other.
+ *
+ * Of several readers one leads: it alone sleeps on the descriptors. Before it goes to sleep and
+ * when it wakes it makes the others look, because what is nothing for it may be for them: they
+ * can wait for different thresholds.
+ *
+ * Locks: prepare_lock comes before the progress set's lock, lead_lock is a leaf.
  */
 #include "ofi/progress.h"
 
@@ -51,11 +57,23 @@ static void close_descriptors(struct uet_wait *wait)
 		close(wait->timerfd);
 }
 
+static void init_monotonic(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
 int uet_wait_init(struct uet_wait *wait, enum fi_wait_obj obj)
 {
 	int ret;
 
-	*wait = (struct uet_wait){ .obj = obj, .epfd = -1, .evfd = -1, .timerfd = -1 };
+	*wait = (struct uet_wait){
+		.obj = obj, .epfd = -1, .evfd = -1, .timerfd = -1, .timer = UET_TIME_NEVER,
+	};
 	switch (obj) {
 	case FI_WAIT_NONE:
 		break;
@@ -76,12 +94,18 @@ int uet_wait_init(struct uet_wait *wait, enum fi_wait_obj obj)
 	}
 	pthread_mutex_init(&wait->mutex, NULL);
 	pthread_cond_init(&wait->cond, NULL);
+	pthread_mutex_init(&wait->prepare_lock, NULL);
+	pthread_mutex_init(&wait->lead_lock, NULL);
+	init_monotonic(&wait->lead_cond);
 	return 0;
 }
 
 void uet_wait_destroy(struct uet_wait *wait)
 {
 	close_descriptors(wait);
+	pthread_cond_destroy(&wait->lead_cond);
+	pthread_mutex_destroy(&wait->lead_lock);
+	pthread_mutex_destroy(&wait->prepare_lock);
 	pthread_cond_destroy(&wait->cond);
 	pthread_mutex_destroy(&wait->mutex);
 }
@@ -95,12 +119,19 @@ static void write_event(struct uet_wait *wait)
 		return;
 }
 
-static void drain_event(struct uet_wait *wait)
+/* True if there was something. */
+static bool drain_event(struct uet_wait *wait)
 {
 	uint64_t count;
 
-	if (read(wait->evfd, &count, sizeof(count)) < 0)
-		return;
+	return read(wait->evfd, &count, sizeof(count)) > 0;
+}
+
+/* Once for all who sleep now: each of them arms again before its next sleep. */
+static void wake(struct uet_wait *wait)
+{
+	if (atomic_exchange(&wait->armed, false))
+		write_event(wait);
 }
 
 void uet_wait_notify(struct uet_wait *wait)
@@ -111,10 +142,19 @@ void uet_wait_notify(struct uet_wait *wait)
 		pthread_mutex_unlock(&wait->mutex);
 	}
 	atomic_thread_fence(memory_order_seq_cst);
-	if (!atomic_load_explicit(&wait->armed, memory_order_relaxed))
-		return;
-	if (atomic_exchange(&wait->armed, false))
-		write_event(wait);
+	if (atomic_load_explicit(&wait->armed, memory_order_relaxed))
+		wake(wait);
+}
+
+/*
+ * The endpoint's lock orders this: a sleeper that drove the endpoint before the work was posted
+ * has armed before, and one that drives it afterwards sees the work.
+ */
+void uet_wait_expect(struct uet_wait *wait, uint64_t when)
+{
+	if (atomic_load_explicit(&wait->armed, memory_order_relaxed) &&
+	    when < atomic_load_explicit(&wait->timer, memory_order_relaxed))
+		wake(wait);
 }
 
 void uet_wait_signal(struct uet_wait *wait)
@@ -183,6 +223,7 @@ static void arm_timer(struct uet_wait *wait, uint64_t deadline)
 {
 	struct itimerspec its = { 0 };
 
+	atomic_store(&wait->timer, deadline);
 	if (deadline != UET_TIME_NEVER) {
 		/* A zero value would disarm the timer. */
 		deadline = uet_max_u64(deadline, 1);
@@ -208,40 +249,107 @@ static uint64_t settle(struct uet_progress_set *set)
 int uet_wait_prepare(struct uet_wait *wait, struct uet_progress_set *set,
 		     bool (*ready)(void *arg), void *arg)
 {
+	bool drained;
+
 	if (ready(arg))
 		return -FI_EAGAIN;
 	if (wait->epfd < 0)
 		return 0;
+	pthread_mutex_lock(&wait->prepare_lock);
+	drained = drain_event(wait);
 	/* Armed before the endpoints are driven: a send posted meanwhile moves time-outs. */
-	drain_event(wait);
+	atomic_store(&wait->timer, UET_TIME_NEVER);
 	atomic_store(&wait->armed, true);
 	arm_timer(wait, settle(set));
-	if (ready(arg) || atomic_load(&wait->signalled)) {
-		atomic_store(&wait->armed, false);
-		return -FI_EAGAIN;
-	}
-	return 0;
+	pthread_mutex_unlock(&wait->prepare_lock);
+	if (!ready(arg) && !atomic_load(&wait->signalled))
+		return 0;
+	/* Somebody else may sleep on the descriptors: neither disarm, nor keep the event. */
+	if (drained)
+		write_event(wait);
+	return -FI_EAGAIN;
 }
 
-static int remaining_ms(uint64_t deadline)
+uint64_t uet_deadline(int timeout)
 {
-	uint64_t now = uet_clock_ns();
-	uint64_t ms;
+	if (timeout < 0)
+		return UET_TIME_NEVER;
+	return uet_clock_ns() + (uint64_t)timeout * UET_NSEC_PER_MSEC;
+}
+
+int uet_deadline_left(uint64_t deadline)
+{
+	uint64_t now;
 
 	if (deadline == UET_TIME_NEVER)
 		return -1;
+	now = uet_clock_ns();
 	if (now >= deadline)
 		return 0;
-	ms = (deadline - now + UET_NSEC_PER_MSEC - 1) / UET_NSEC_PER_MSEC;
-	return (int)uet_min_u64(ms, INT32_MAX);
+	return (int)uet_min_u64((deadline - now + UET_NSEC_PER_MSEC - 1) / UET_NSEC_PER_MSEC,
+				INT32_MAX);
+}
+
+/* Make the followers look again. */
+static void announce(struct uet_wait *wait, bool lead_on)
+{
+	pthread_mutex_lock(&wait->lead_lock);
+	wait->led = lead_on;
+	atomic_fetch_add(&wait->news, 1);
+	pthread_cond_broadcast(&wait->lead_cond);
+	pthread_mutex_unlock(&wait->lead_lock);
+}
+
+/* Sleep on lead_cond until @deadline; false when it has passed. */
+static bool follow(struct uet_wait *wait, uint64_t deadline)
+{
+	struct timespec ts;
+
+	if (deadline == UET_TIME_NEVER)
+		return !pthread_cond_wait(&wait->lead_cond, &wait->lead_lock);
+	ts.tv_sec = (time_t)(deadline / UET_NSEC_PER_SEC);
+	ts.tv_nsec = (long)(deadline % UET_NSEC_PER_SEC);
+	return !pthread_cond_timedwait(&wait->lead_cond, &wait->lead_lock, &ts);
+}
+
+/* Become the leader (true), or sleep until there are other news than @seen, or @deadline. */
+static bool lead(struct uet_wait *wait, unsigned int seen, uint64_t deadline)
+{
+	bool leader;
+
+	pthread_mutex_lock(&wait->lead_lock);
+	leader = !wait->led;
+	wait->led = true;
+	while (!leader && atomic_load(&wait->news) == seen && follow(wait, deadline))
+		;
+	pthread_mutex_unlock(&wait->lead_lock);
+	return leader;
+}
+
+/* The leader's sleep. Returns 0, or -FI_EAGAIN for an interrupted one. */
+static int sleep_once(struct uet_wait *wait, struct uet_progress_set *set, uint64_t deadline,
+		      bool (*ready)(void *arg), void *arg)
+{
+	struct epoll_event ev;
+	int ret = 0;
+
+	if (!uet_wait_prepare(wait, set, ready, arg)) {
+		announce(wait, true);
+		if (epoll_wait(wait->epfd, &ev, 1, uet_deadline_left(deadline)) < 0 &&
+		    errno == EINTR)
+			ret = -FI_EAGAIN;
+	}
+	announce(wait, false);
+	return ret;
 }
 
 static int sleep_loop(struct uet_wait *wait, struct uet_progress_set *set, uint64_t deadline,
 		      bool (*ready)(void *arg), void *arg)
 {
-	struct epoll_event ev;
+	unsigned int seen;
 
 	for (;;) {
+		seen = atomic_load(&wait->news);
 		if (ready(arg))
 			return 0;
 		if (uet_wait_take_signal(wait))
@@ -249,15 +357,12 @@ static int sleep_loop(struct uet_wait *wait, struct uet_progress_set *set, uint6
 		uet_progress_run(set);
 		if (ready(arg))
 			return 0;
-		if (!remaining_ms(deadline))
+		if (!uet_deadline_left(deadline))
 			return -FI_ETIMEDOUT;
-		if (wait->epfd < 0) {
+		if (wait->epfd < 0)
 			sched_yield();
-			continue;
-		}
-		if (uet_wait_prepare(wait, set, ready, arg))
-			continue;
-		if (epoll_wait(wait->epfd, &ev, 1, remaining_ms(deadline)) < 0 && errno == EINTR)
+		else if (lead(wait, seen, deadline) &&
+			 sleep_once(wait, set, deadline, ready, arg))
 			return -FI_EAGAIN;
 	}
 }
@@ -265,15 +370,10 @@ static int sleep_loop(struct uet_wait *wait, struct uet_progress_set *set, uint6
 int uet_wait_sleep(struct uet_wait *wait, struct uet_progress_set *set, int timeout,
 		   bool (*ready)(void *arg), void *arg)
 {
-	uint64_t deadline = UET_TIME_NEVER;
 	int ret;
 
-	if (timeout >= 0)
-		deadline = uet_clock_ns() + (uint64_t)timeout * UET_NSEC_PER_MSEC;
 	atomic_fetch_add(&wait->sleepers, 1);
-	ret = sleep_loop(wait, set, deadline, ready, arg);
-	/* Another sleeper may have missed the event that this one drained. */
-	if (atomic_fetch_sub(&wait->sleepers, 1) > 1 && wait->evfd >= 0)
-		write_event(wait);
+	ret = sleep_loop(wait, set, uet_deadline(timeout), ready, arg);
+	atomic_fetch_sub(&wait->sleepers, 1);
 	return ret;
 }

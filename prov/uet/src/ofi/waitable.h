@@ -49,10 +49,4 @@ struct uet_waitable *uet_cq_waitable(struct uet_cq *cq);
 struct uet_waitable *uet_cntr_waitable(struct uet_cntr *cntr);
 struct uet_waitable *uet_eq_waitable(struct uet_eq *eq);
 
-/* Deadline (ns) of a wait of @timeout ms from now, UET_TIME_NEVER if negative. */
-uint64_t uet_deadline(int timeout);
-
-/* Milliseconds until @deadline, rounded up; -1 for UET_TIME_NEVER, 0 when it has passed. */
-int uet_deadline_left(uint64_t deadline);
-
 #endif /* UET_OFI_WAITABLE_H */

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-#include "base/clock.h"
 #include "ofi/stubs.h"
 #include "ofi/waitable.h"
 
@@ -24,26 +23,6 @@ struct uet_waitset {
 	pthread_mutex_t lock;		/* protects members */
 	struct uet_list members;
 };
-
-uint64_t uet_deadline(int timeout)
-{
-	if (timeout < 0)
-		return UET_TIME_NEVER;
-	return uet_clock_ns() + (uint64_t)timeout * UET_NSEC_PER_MSEC;
-}
-
-int uet_deadline_left(uint64_t deadline)
-{
-	uint64_t now;
-
-	if (deadline == UET_TIME_NEVER)
-		return -1;
-	now = uet_clock_ns();
-	if (now >= deadline)
-		return 0;
-	return (int)uet_min_u64((deadline - now + UET_NSEC_PER_MSEC - 1) / UET_NSEC_PER_MSEC,
-				INT32_MAX);
-}
 
 int uet_waitable_open(struct uet_waitable *w, enum fi_wait_obj obj, struct fid_wait *set,
 		      bool (*ready)(void *owner), void *owner)

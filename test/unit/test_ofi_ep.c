@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Driving an endpoint whose device is no network: when it has to be driven again. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ofi/ep.h"
+
+#define HOUR (3600 * UET_NSEC_PER_SEC)
+
+/* A device that takes packets or not, and sends them nowhere. */
+struct device {
+	struct uet_nic nic;
+	bool full;
+	int calls;
+	int taken;
+};
+
+static int device_tx(struct uet_nic *nic, const struct uet_nic_tx *pkts, int n)
+{
+	struct device *d = uet_container_of(nic, struct device, nic);
+
+	(void)pkts;
+	d->calls++;
+	if (d->full)
+		return -EAGAIN;
+	d->taken += n;
+	return n;
+}
+
+static int device_rx(struct uet_nic *nic, struct uet_nic_rx *pkts, int max)
+{
+	(void)nic;
+	(void)pkts;
+	(void)max;
+	return 0;
+}
+
+static int device_fd(struct uet_nic *nic)
+{
+	(void)nic;
+	return -1;
+}
+
+static const struct uet_nic_ops device_ops = {
+	.tx = device_tx,
+	.rx = device_rx,
+	.fd = device_fd,
+};
+
+struct bench {
+	struct device device;
+	struct uet_domain domain;
+	struct uet_ep ep;
+};
+
+static int set_up(void **state)
+{
+	struct uet_ses_cfg cfg = {
+		.job_id = 1,
+		.resource_index = 1,
+		.initiator = UET_PORT,
+		.payload_mtu = 1024,
+		.max_tx = 16,
+		.max_rx = 16,
+		.max_unexpected = 16,
+		.max_unexpected_bytes = 1 << 20,
+	};
+	struct bench *b = test_calloc(1, sizeof(*b));
+
+	uet_config_read();
+	/* No timer runs out while the test runs. */
+	cfg.pds = uet_config.pds;
+	cfg.pds.cms.rto_min = HOUR;
+	cfg.pds.cms.rto_max = HOUR;
+	cfg.pds.cms.mtu = 1024;
+	cfg.pds.idle_close = HOUR;
+	cfg.retry_time = HOUR;
+	cfg.retry_max = HOUR;
+	b->device.nic.ops = &device_ops;
+	b->device.nic.mtu = 1400;
+	b->device.nic.addr.family = AF_INET;
+	b->ep.nic = &b->device.nic;
+	b->ep.domain = &b->domain;
+	uet_lock_init(&b->ep.lock, true);
+	assert_int_equal(uet_ses_create(&cfg, b->ep.nic, &uet_ep_ses_ops, &b->ep,
+					uet_clock_ns(), &b->ep.ses), 0);
+	b->ep.pds = uet_ses_pds(b->ep.ses);
+	*state = b;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct bench *b = *state;
+
+	uet_ses_destroy(b->ep.ses);
+	uet_lock_destroy(&b->ep.lock);
+	test_free(b);
+	uet_config_free();
+	return 0;
+}
+
+static void send_something(struct bench *b)
+{
+	struct uet_ses_tx *tx = uet_ses_tx_get(b->ep.ses);
+
+	assert_non_null(tx);
+	tx->opcode = UET_OP_SEND;
+	tx->mode = UET_MODE_RUD;
+	tx->dest.addr.family = AF_INET;
+	tx->dest.addr.port = UET_PORT;
+	tx->dest.resource_index = 1;
+	tx->dest.relative = true;
+	assert_int_equal(uet_ses_send(b->ep.ses, tx, uet_clock_ns()), 0);
+}
+
+static void test_rest(void **state)
+{
+	struct bench *b = *state;
+
+	assert_true(uet_ep_settle(&b->ep) > uet_clock_ns() + HOUR / 2);
+	send_something(b);
+	assert_int_equal(uet_ep_next(&b->ep), 0);
+	assert_true(uet_ep_settle(&b->ep) > uet_clock_ns() + HOUR / 2);
+	assert_int_equal(b->device.taken, 1);
+	assert_true(uet_ep_next(&b->ep) > uet_clock_ns() + HOUR / 2);
+}
+
+/* No event tells when a full device takes packets again: the timer must. */
+static void test_full_device(void **state)
+{
+	struct bench *b = *state;
+	uint64_t next;
+
+	b->device.full = true;
+	send_something(b);
+	next = uet_ep_settle(&b->ep);
+	assert_int_equal(b->device.taken, 0);
+	assert_true(b->device.calls > 0);
+	assert_true(next < uet_clock_ns() + HOUR / 2);
+	b->device.full = false;
+	assert_true(uet_ep_settle(&b->ep) > uet_clock_ns() + HOUR / 2);
+	assert_int_equal(b->device.taken, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_rest, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_full_device, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
