@@ -80,6 +80,8 @@ struct sim_end {
 	int index;
 	struct uet_pds *pds;	/* NULL: the test speaks for this end */
 	bool deaf;		/* packets to it vanish */
+	uint64_t asleep;	/* its process does not run before; packets to it wait */
+	uint64_t cost;		/* ns that it needs for a packet received */
 	int refuse;		/* packets to it come back as a report with this error */
 	int room, room_max;	/* packets that the NIC takes per raster; room_max 0: all */
 	struct sim_pkt *inbox, **inbox_tail;	/* what arrived at an end without a PDS */
@@ -562,23 +564,38 @@ static inline void sim_deliver_end(struct sim *s, int to)
 		got[n++] = p;
 	}
 	s->flying_last = NULL;
+	e->asleep = uet_max_u64(e->asleep, s->now + (uint64_t)n * e->cost);
 	if (n)
 		uet_pds_rx(e->pds, rx, n, s->now);
 	for (i = 0; i < n; i++)
 		free(got[i]);
 }
 
+/* The end for which a packet is due and which can take it; -1: none. */
+static inline int sim_awake(const struct sim *s)
+{
+	const struct sim_pkt *p;
+
+	for (p = s->flying; p && p->at <= s->now; p = p->next)
+		if (s->end[p->to].asleep <= s->now)
+			return p->to;
+	return -1;
+}
+
 static inline void sim_deliver(struct sim *s)
 {
 	int i;
 
-	while (s->flying && s->flying->at <= s->now)
-		sim_deliver_end(s, s->flying->to);
+	while ((i = sim_awake(s)) >= 0) {
+		sim_deliver_end(s, i);
+		if (s->end[i].cost && s->end[i].pds)
+			uet_pds_progress(s->end[i].pds, s->now, false);
+	}
 	for (i = 0; i < s->ends; i++) {
 		struct sim_end *e = &s->end[i];
 
 		e->room = e->room_max;
-		if (e->pds && (uet_pds_pending(e->pds) || uet_pds_next(e->pds) <= s->now))
+		if (e->pds && e->asleep <= s->now && (uet_pds_pending(e->pds) || uet_pds_next(e->pds) <= s->now))
 			uet_pds_progress(e->pds, s->now, true);
 	}
 }
@@ -586,18 +603,22 @@ static inline void sim_deliver(struct sim *s)
 /* When something happens next. */
 static inline uint64_t sim_next(const struct sim *s)
 {
-	uint64_t next = s->flying ? s->flying->at : UET_TIME_NEVER;
+	uint64_t next = UET_TIME_NEVER;
+	const struct sim_pkt *p;
 	int i;
 
+	for (p = s->flying; p && p->at < next; p = p->next)
+		next = uet_min_u64(next, uet_max_u64(p->at, s->end[p->to].asleep));
 	for (i = 0; i < s->ends; i++) {
 		const struct sim_end *e = &s->end[i];
 
 		if (!e->pds)
 			continue;
 		if (uet_pds_pending(e->pds) || uet_pds_next(e->pds) <= s->now)
-			next = uet_min_u64(next, s->now + SIM_GRID);
+			next = uet_min_u64(next, uet_max_u64(s->now + SIM_GRID, e->asleep));
 		else
-			next = uet_min_u64(next, uet_pds_next(e->pds));
+			next = uet_min_u64(next, uet_max_u64(uet_pds_next(e->pds),
+							     e->asleep));
 	}
 	return next;
 }

@@ -140,6 +140,51 @@ static void timeout_falls_to_floor(void **state)
 	assert_true(uet_cms_can_send(&ccc, 1000));
 }
 
+/* The packets of one window time out one by one. */
+static void window_collapses_once(void **state)
+{
+	struct uet_cms_ccc ccc;
+	int i;
+
+	(void)state;
+	uet_cms_init(&ccc, &cfg);
+	ccc.window = 16000;
+	uet_cms_on_send(&ccc, 16000);
+	uet_cms_on_ack(&ccc, 1000, 100000, false, 0);
+	for (i = 0; i < 8; i++) {
+		uet_cms_on_timeout(&ccc, 1000, (uint64_t)(100 + i / 2) * MSEC);
+		assert_int_equal(ccc.ssthresh, 8000);
+		if (i == 0)
+			assert_int_equal(ccc.window, 1000);
+		uet_cms_on_ack(&ccc, 500, 0, false, (uint64_t)(100 + i / 2) * MSEC);
+	}
+	assert_true(ccc.window > 1000);
+	uet_cms_on_timeout(&ccc, 0, 120 * MSEC);
+	assert_int_equal(ccc.window, 1000);
+	assert_true(ccc.ssthresh < 8000);
+}
+
+static void early_timeout_is_taken_back(void **state)
+{
+	struct uet_cms_ccc ccc;
+
+	(void)state;
+	uet_cms_init(&ccc, &cfg);
+	ccc.window = 12000;
+	ccc.ssthresh = 9000;
+	uet_cms_on_spurious(&ccc);
+	assert_int_equal(ccc.window, 12000);
+	uet_cms_on_timeout(&ccc, 0, 100 * MSEC);
+	uet_cms_on_timeout(&ccc, 0, 200 * MSEC);	/* its repetition, too */
+	assert_int_equal(ccc.window, 1000);
+	uet_cms_on_spurious(&ccc);
+	assert_int_equal(ccc.window, 12000);
+	assert_int_equal(ccc.ssthresh, 9000);
+	uet_cms_on_loss(&ccc, 0, 300 * MSEC);
+	uet_cms_on_spurious(&ccc);			/* only a time-out is undone */
+	assert_int_equal(ccc.window, 6000);
+}
+
 static void rto_follows_samples_and_backs_off(void **state)
 {
 	struct uet_cms_ccc ccc;
@@ -174,6 +219,8 @@ int main(void)
 		cmocka_unit_test(adds_one_step_per_window),
 		cmocka_unit_test(halves_once_per_round_trip),
 		cmocka_unit_test(timeout_falls_to_floor),
+		cmocka_unit_test(window_collapses_once),
+		cmocka_unit_test(early_timeout_is_taken_back),
 		cmocka_unit_test(rto_follows_samples_and_backs_off),
 	};
 

@@ -270,6 +270,7 @@ int main(void)
 	int count;
 
 	unsetenv("UET_JOB_ID");
+	unsetenv("FI_UET_IFACE");
 	/* The plugin, loaded beside the provider under test, would define everything twice. */
 	setenv("FI_PROVIDER_PATH", "/nonexistent", 1);
 	/* The first call into libfabric empties its list of parameters. */

@@ -485,6 +485,106 @@ static void waiting_pdc_ends_first(void **state)
 	sim_free(&s);
 }
 
+/* The one in the middle of three ends: the last goes on waiting for the first. */
+static void waiting_pdc_hands_its_place_on(void **state)
+{
+	struct sim s;
+	struct sim_msg *old, *next, *last;
+	struct uet_pdc *p, *q, *r;
+
+	(void)state;
+	sim_two(&s, 19);
+	sim_post(&s, 0, 1, UET_MODE_ROD, 1, 10);
+	assert_true(sim_run_done(&s, 1 * MSEC));
+	p = sim_pdc(&s, 0);
+	s.end[1].deaf = true;
+	old = sim_post(&s, 0, 1, UET_MODE_ROD, 1, 10);
+	uet_pdc_drain(s.end[0].pds, p);
+	next = sim_post(&s, 0, 1, UET_MODE_ROD, 1, 10);
+	q = p->successor;
+	uet_pdc_drain(s.end[0].pds, q);
+	last = sim_post(&s, 0, 1, UET_MODE_ROD, 1, 10);
+	r = q->successor;
+	assert_non_null(r);
+	uet_pdc_fail(s.end[0].pds, q, -EIO, 0, -EIO);
+	assert_int_equal(next->err, -EIO);
+	assert_ptr_equal(p->successor, r);
+	assert_true(r->blocked);
+	sim_run_for(&s, 1 * SEC);
+	assert_int_equal(last->m.next, 0);
+	s.end[1].deaf = false;
+	assert_true(sim_run_done(&s, 3 * SEC));
+	assert_int_equal(old->err, 0);
+	assert_int_equal(last->err, 0);
+	assert_true(old->done_at < last->done_at);
+	sim_free(&s);
+}
+
+/* An emptied one that is about to vanish does not stand in the way of the next. */
+static void waiting_pdc_without_work_is_passed(void **state)
+{
+	struct sim s;
+	struct sim_msg *old, *next, *last;
+	struct uet_pdc *p;
+
+	(void)state;
+	sim_two(&s, 23);
+	sim_post(&s, 0, 1, UET_MODE_ROD, 1, 10);
+	assert_true(sim_run_done(&s, 1 * MSEC));
+	p = sim_pdc(&s, 0);
+	s.end[1].deaf = true;
+	old = sim_post(&s, 0, 1, UET_MODE_ROD, 1, 10);
+	uet_pdc_drain(s.end[0].pds, p);
+	next = sim_post(&s, 0, 1, UET_MODE_ROD, 1, 10);
+	assert_true(uet_pds_stop(s.end[0].pds, &next->m, false));
+	next->finished = true;
+	s.open--;
+	uet_pdc_evict(s.end[0].pds);
+	last = sim_post(&s, 0, 1, UET_MODE_ROD, 1, 10);
+	sim_run_for(&s, 1 * SEC);
+	assert_int_equal(last->m.next, 0);
+	s.end[1].deaf = false;
+	assert_true(sim_run_done(&s, 3 * SEC));
+	assert_int_equal(old->err, 0);
+	assert_int_equal(last->err, 0);
+	assert_true(old->done_at < last->done_at);
+	sim_free(&s);
+}
+
+static enum sim_verdict drop_acks(struct sim *s, int from, int to, const struct uet_pds_hdr *h)
+{
+	(void)from;
+	(void)to;
+	return s->arg[0] && uet_pds_is_ack(h->type) ? SIM_DROP : SIM_PASS;
+}
+
+/* What a target took in before it forgot a silent initiator is not sent to it once more. */
+static void long_absence_repeats_nothing(void **state)
+{
+	struct sim s;
+	struct sim_msg *m;
+
+	(void)state;
+	sim_two(&s, 24);
+	sim_post(&s, 0, 1, UET_MODE_RUD, 1, 10);
+	assert_true(sim_run_done(&s, 1 * MSEC));
+	s.filter = drop_acks;
+	s.arg[0] = 1;
+	m = sim_post(&s, 0, 1, UET_MODE_RUD, 1, 10);
+	sim_run_for(&s, 1 * MSEC);
+	assert_int_equal(m->seen[0], 1);
+	s.end[0].deaf = true;
+	s.end[0].asleep = s.now + 60 * SEC;
+	sim_run_for(&s, 60 * SEC);
+	s.end[0].deaf = false;
+	s.arg[0] = 0;
+	assert_int_equal(sim_pdcs(&s, 1), 0);
+	assert_true(sim_run_done(&s, 10 * SEC));
+	assert_int_equal(m->err, -ECONNRESET);
+	assert_int_equal(m->seen[0], 1);
+	sim_free(&s);
+}
+
 /* A target that speaks, but of packets that we know it has: no agreement is possible. */
 static void contradicting_peer_is_given_up(void **state)
 {
@@ -560,6 +660,9 @@ int main(void)
 		cmocka_unit_test(psn_range_is_limited),
 		cmocka_unit_test(waiting_pdc_survives_its_predecessor),
 		cmocka_unit_test(waiting_pdc_ends_first),
+		cmocka_unit_test(waiting_pdc_hands_its_place_on),
+		cmocka_unit_test(waiting_pdc_without_work_is_passed),
+		cmocka_unit_test(long_absence_repeats_nothing),
 		cmocka_unit_test(contradicting_peer_is_given_up),
 		cmocka_unit_test(never_used_pdc_is_forgotten),
 	};

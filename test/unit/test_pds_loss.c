@@ -307,6 +307,125 @@ static void accounting_balances_under_loss(void **state)
 	}
 }
 
+/* Let end 1 work for @work ns and be descheduled for @pause, by turns, until all is done. */
+static void run_interrupted(struct sim *s, uint64_t work, uint64_t pause)
+{
+	int turns;
+
+	for (turns = 0; s->open && turns < 100; turns++) {
+		sim_run_for(s, work);
+		s->end[1].asleep = s->now + pause;
+		sim_run_for(s, pause);
+		sim_check(s);
+	}
+	assert_int_equal(s->open, 0);
+}
+
+/* A peer that does not run for a while has lost nothing: what waits there is not repeated. */
+static void pause_is_not_loss(void **state)
+{
+	static const struct {
+		uint8_t mode;
+		uint64_t pause, cost;
+	} cases[] = {
+		{ UET_MODE_RUD, 7 * MSEC, 1 * USEC }, { UET_MODE_ROD, 7 * MSEC, 1 * USEC },
+		{ UET_MODE_RUD, 12 * MSEC, 4 * USEC }, { UET_MODE_ROD, 12 * MSEC, 4 * USEC },
+		{ UET_MODE_RUD, 20 * MSEC, 4 * USEC }, { UET_MODE_ROD, 20 * MSEC, 4 * USEC },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < UET_ARRAY_SIZE(cases); i++) {
+		struct sim s;
+
+		sim_two(&s, 20);
+		sim_post(&s, 0, 1, cases[i].mode, 1, 10);
+		assert_true(sim_run_done(&s, 1 * MSEC));
+		s.end[1].cost = cases[i].cost;
+		sim_post(&s, 0, 1, cases[i].mode, 2000, 1024);
+		run_interrupted(&s, MSEC, cases[i].pause);
+		assert_true(rtos(&s) > 0);
+		assert_true(rtos(&s) <= 4);
+		assert_int_equal(sim_stats(&s, 0)->tx_data, 2001 + rtos(&s));
+		assert_int_equal(sim_stats(&s, 1)->rx_duplicate, rtos(&s));
+		sim_free(&s);
+	}
+}
+
+/* Nor does the slow one time out that works without a pause. */
+static void slow_is_not_lost(void **state)
+{
+	struct sim s;
+	uint8_t mode;
+
+	(void)state;
+	for (mode = UET_MODE_RUD; mode <= UET_MODE_ROD; mode++) {
+		sim_two(&s, 21);
+		s.end[1].cost = 1 * USEC;
+		sim_post(&s, 0, 1, mode, 1000, 1024);
+		assert_true(sim_run_done(&s, 100 * MSEC));
+		s.end[1].cost = 60 * USEC;	/* more than the RTO for a batch and a half */
+		sim_post(&s, 0, 1, mode, 1000, 1024);
+		assert_true(sim_run_done(&s, 100 * MSEC));
+		assert_int_equal(sim_stats(&s, 0)->tx_data, 2000);
+		assert_int_equal(rtos(&s), 0);
+		sim_free(&s);
+	}
+}
+
+/* A real loss among packets that a pause makes late is found without another time-out. */
+static void loss_during_pause(void **state)
+{
+	struct sim s;
+	uint8_t mode;
+	int nth;
+
+	(void)state;
+	for (mode = UET_MODE_RUD; mode <= UET_MODE_ROD; mode++) {
+		for (nth = 0; nth < 60; nth += 13) {
+			sim_two(&s, 22);
+			sim_post(&s, 0, 1, mode, 1, 10);
+			assert_true(sim_run_done(&s, 1 * MSEC));
+			s.filter = data;
+			s.arg[1] = 1ll << nth;
+			s.end[1].asleep = s.now + 8 * MSEC;
+			sim_post(&s, 0, 1, mode, 120, 200);
+			assert_true(sim_run_done(&s, 11 * MSEC));
+			assert_true(s.arg[0] > nth);
+			sim_free(&s);
+		}
+	}
+}
+
+/*
+ * Packets beyond the range that the target turns out to have, with answers that must all be
+ * cleared: nothing is left to be sent that would bring the new CACK.
+ */
+static void repetition_beyond_the_range_is_not_stuck(void **state)
+{
+	struct uet_pds_cfg cfg = sim_cfg();
+	struct sim s;
+	struct sim_msg *m;
+	uint8_t mode;
+
+	(void)state;
+	cfg.cms.window_init = cfg.cms.window_max;
+	cfg.max_stored = 1024;
+	for (mode = UET_MODE_RUD; mode <= UET_MODE_ROD; mode++) {
+		sim_init(&s, 23);
+		cfg.mp_range = 1024;
+		sim_add(&s, &cfg);
+		cfg.mp_range = 128;
+		sim_add(&s, &cfg);
+		m = sim_msg(&s, 0, 1, mode, 1000, 10);
+		m->gtd = true;
+		assert_int_equal(sim_post_msg(&s, m), 0);
+		assert_true(sim_run_done(&s, 1 * SEC));
+		assert_int_equal(m->err, 0);
+		sim_free(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -320,6 +439,10 @@ int main(void)
 		cmocka_unit_test(lost_nack),
 		cmocka_unit_test(lost_clear_and_close),
 		cmocka_unit_test(tail_is_repaired_by_bitmap),
+		cmocka_unit_test(pause_is_not_loss),
+		cmocka_unit_test(slow_is_not_lost),
+		cmocka_unit_test(loss_during_pause),
+		cmocka_unit_test(repetition_beyond_the_range_is_not_stuck),
 		cmocka_unit_test(accounting_balances_under_loss),
 	};
 

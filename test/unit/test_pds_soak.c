@@ -136,6 +136,8 @@ static void one_seed(uint64_t seed)
 	rounds = 1 + pick(&s, 12);
 	for (i = 0; i < rounds; i++) {
 		post_some(&s, 1 + pick(&s, 20));
+		if (pick(&s, 3) == 0)	/* a process is descheduled */
+			s.end[pick(&s, (uint32_t)s.ends)].asleep = s.now + pick(&s, 25) * MSEC;
 		sim_run_for(&s, pick(&s, 2000) * USEC);
 		sim_check(&s);
 	}
