@@ -96,11 +96,27 @@ void uet_cms_on_loss(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t now)
 void uet_cms_on_timeout(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t now)
 {
 	uet_cms_forget(ccc, bytes);
+	if (now < ccc->timeout_until || ccc->window <= ccc->cfg->mtu)
+		return;
+	ccc->undo_window = ccc->window;
+	ccc->undo_ssthresh = ccc->ssthresh;
 	if (now >= ccc->recover_until)
 		ccc->ssthresh = ccc->window / 2 > ccc->cfg->mtu ? ccc->window / 2 :
 								  ccc->cfg->mtu;
 	shrink(ccc, ccc->cfg->mtu);
 	ccc->recover_until = now + (ccc->srtt ? ccc->srtt : ccc->cfg->rto_min);
+	ccc->timeout_until = now + uet_cms_rto(ccc, 0);
+}
+
+void uet_cms_on_spurious(struct uet_cms_ccc *ccc)
+{
+	if (!ccc->undo_window)
+		return;
+	if (ccc->window < ccc->undo_window)
+		ccc->window = ccc->undo_window;
+	ccc->ssthresh = ccc->undo_ssthresh;
+	ccc->undo_window = 0;
+	ccc->timeout_until = 0;
 }
 
 uint64_t uet_cms_rto(const struct uet_cms_ccc *ccc, unsigned int retries)

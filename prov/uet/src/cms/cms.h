@@ -29,6 +29,9 @@ struct uet_cms_ccc {
 	uint32_t ssthresh;	/* slow start below, additive increase above */
 	uint32_t acked_credit;	/* bytes acknowledged towards the next additive step */
 	uint64_t recover_until;	/* ns: losses before this time belong to the last halving */
+	uint64_t timeout_until;	/* ns: time-outs before this time belong to the last collapse */
+	uint32_t undo_window;	/* window and ssthresh before the last collapse; 0: none */
+	uint32_t undo_ssthresh;
 	uint64_t srtt;		/* ns, 0 = no sample yet (RFC 6298 arithmetic) */
 	uint64_t rttvar;	/* ns */
 };
@@ -57,8 +60,14 @@ void uet_cms_on_ack(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t rtt, bool 
 /* @bytes are known or presumed lost and no longer in flight; shrinks the window. */
 void uet_cms_on_loss(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t now);
 
-/* As uet_cms_on_loss, after a retransmission time-out: the window falls to its floor. */
+/*
+ * As uet_cms_on_loss, after a retransmission time-out: the window falls to its floor, once for
+ * all packets that were in flight then, each of which may time out by itself a little later.
+ */
 void uet_cms_on_timeout(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t now);
+
+/* The last time-out was too early, nothing was lost: take back what it did to the window. */
+void uet_cms_on_spurious(struct uet_cms_ccc *ccc);
 
 /* @bytes are no longer in flight for a reason that says nothing about the network. */
 static inline void uet_cms_forget(struct uet_cms_ccc *ccc, uint32_t bytes)

@@ -7,6 +7,7 @@ struct news {
 	uint64_t rtt;		/* ns; 0 none */
 	bool any;		/* something arrived */
 	bool scan;		/* something else is missing before it */
+	bool early;		/* a time-out had given it up, wrongly */
 };
 
 void uet_acked_finish(struct uet_pds *pds, struct uet_pds_msg *msg)
@@ -37,15 +38,23 @@ static void overtakes(struct uet_pdc *pdc, const struct uet_txd *d)
 		pdc->acked_order = d->order;
 }
 
+/* @d has arrived, or its answer has: it leaves the state that it is in. */
+static void arrived(struct uet_pdc *pdc, struct uet_txd *d, struct news *news)
+{
+	if (uet_txd_sent_once(d))
+		overtakes(pdc, d);
+	if (uet_unlikely(d->timed_out) && d->retries == 0)
+		news->early = true;
+	news->any = true;
+	news->bytes += uet_txd_leave(pdc, d);
+}
+
 static void complete(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd *d,
 		     struct news *news)
 {
 	struct uet_pds_msg *msg = d->msg;
 
-	if (d->state == UET_TXD_FLIGHT && d->retries == 0)
-		overtakes(pdc, d);
-	news->any = true;
-	news->bytes += uet_txd_leave(pdc, d);
+	arrived(pdc, d, news);
 	if (uet_unlikely(d->nacks))
 		uet_loss_accepted(pds, pdc, d);
 	d->state = UET_TXD_DONE;
@@ -73,7 +82,7 @@ static void take_named(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 	if (d->state == UET_TXD_DONE)
 		return;
 	/* Which transmission arrived is certain only for these (UEC 3.6.13.1). */
-	if (d->state == UET_TXD_FLIGHT && d->retries == (retx ? 1 : 0)) {
+	if (retx ? d->state == UET_TXD_FLIGHT && d->retries == 1 : uet_txd_sent_once(d)) {
 		news->rtt = uet_max_u64(1, pds->now - d->when);
 		overtakes(pdc, d);
 	}
@@ -86,8 +95,7 @@ static void take_named(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 		complete(pds, pdc, d, news);
 		return;
 	}
-	news->any = true;
-	news->bytes += uet_txd_leave(pdc, d);
+	arrived(pdc, d, news);
 	if (d->nacks)
 		uet_loss_accepted(pds, pdc, d);
 	d->held = true;
@@ -126,10 +134,7 @@ static void take_sack(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet
 		d = uet_txd_at(pdc, psn);
 		if (d->state == UET_TXD_DONE || d->state == UET_TXD_ARRIVED)
 			continue;
-		if (d->state == UET_TXD_FLIGHT && d->retries == 0)
-			overtakes(pdc, d);
-		news->any = true;
-		news->bytes += uet_txd_leave(pdc, d);
+		arrived(pdc, d, news);
 		if (uet_unlikely(d->nacks))
 			uet_loss_accepted(pds, pdc, d);
 		d->state = UET_TXD_ARRIVED;
@@ -213,6 +218,9 @@ static void take(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_
 
 	if (news.any) {
 		uet_pdc_moved(pds, pdc);
+		pdc->acked = pds->now;
+		if (uet_unlikely(news.early))
+			uet_loss_undo(pdc);
 		uet_cms_on_ack(pdc->ccc, news.bytes, news.rtt, h->flags & UET_PDS_F_M, pds->now);
 		pdc->reissues = 0;
 		/* Answered, yet the oldest is still open: maybe it was overtaken. */

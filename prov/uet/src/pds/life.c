@@ -44,7 +44,8 @@ static void queue_behind(struct uet_pds *pds, struct uet_pdc *pdc)
 			last = p;
 	if (!last)
 		return;
-	assert(!last->successor);
+	/* Who waits for it already has no work any more, and is about to vanish. */
+	pdc->successor = last->successor;
 	last->successor = pdc;
 	pdc->blocked = true;
 }
@@ -222,10 +223,13 @@ static void unlink_successors(struct uet_pds *pds, struct uet_pdc *pdc)
 {
 	struct uet_pdc *p = NULL;
 
-	if (pdc->blocked) {
-		while ((p = uet_table_next_dst(pds, &pdc->dst, pdc->mode, p)))
-			if (p->successor == pdc)
-				p->successor = NULL;
+	/* Who waits for one that waits goes on waiting for the one in front. */
+	while (pdc->blocked && (p = uet_table_next_dst(pds, &pdc->dst, pdc->mode, p))) {
+		if (p->successor != pdc)
+			continue;
+		p->successor = pdc->successor;
+		pdc->successor = NULL;
+		break;
 	}
 	release_successor(pds, pdc);
 }
@@ -279,6 +283,15 @@ static bool run_unanswered(const struct uet_pdc *pdc)
 	return true;
 }
 
+/*
+ * True when the target has had the time to take in what is open and then, as it heard nothing
+ * more of us, to forget it.
+ */
+static bool may_be_forgotten(const struct uet_pds *pds, const struct uet_pdc *pdc)
+{
+	return pds->now - pdc->busy_since >= pds->cfg.peer_timeout;
+}
+
 /* Move those of @from that may be sent (again) from the start to @again. */
 static void pick_again(struct uet_list *from, struct uet_list *again, bool sent_too)
 {
@@ -329,7 +342,7 @@ void uet_pdc_reset(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t nack, bool 
 	struct uet_addr dst = pdc->dst;
 	uint8_t mode = pdc->mode, reissues = pdc->reissues + 1;
 	bool may = pdc->reissues < UET_PDS_REISSUES;
-	bool sent_too = retry && may && run_unanswered(pdc);
+	bool sent_too = retry && may && run_unanswered(pdc) && !may_be_forgotten(pds, pdc);
 	struct uet_list dead, again;
 
 	if (!pdc->initiator || pdc->state >= UET_PDC_CLOSING) {

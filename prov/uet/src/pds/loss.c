@@ -17,6 +17,7 @@ uint32_t uet_txd_leave(struct uet_pdc *pdc, struct uet_txd *d)
 	case UET_TXD_RETX:
 		assert(pdc->retx_cnt > 0);
 		pdc->retx_cnt--;
+		d->timed_out = 0;
 		return 0;
 	case UET_TXD_DELAY:
 		assert(pdc->delay_cnt > 0);
@@ -46,9 +47,12 @@ uint32_t uet_loss_go_back(struct uet_pdc *pdc, uint32_t psn, uint64_t *counter)
 	uint32_t bytes = 0;
 
 	for (; psn != pdc->tx_next; psn++) {
-		if (uet_txd_at(pdc, psn)->state != UET_TXD_FLIGHT)
+		struct uet_txd *d = uet_txd_at(pdc, psn);
+
+		if (d->state != UET_TXD_FLIGHT && !d->timed_out)
 			continue;
 		bytes += uet_txd_repeat(pdc, psn);
+		d->timed_out = 0;
 		++*counter;
 	}
 	return bytes;
@@ -143,11 +147,39 @@ uint64_t uet_loss_rto(const struct uet_pds *pds, const struct uet_pdc *pdc, uint
 	return rto;
 }
 
+/* Queue @psn, whose time is over. */
+static uint32_t time_out(struct uet_pdc *pdc, uint32_t psn)
+{
+	uint32_t bytes = uet_txd_repeat(pdc, psn);
+
+	uet_txd_at(pdc, psn)->timed_out = 1;
+	return bytes;
+}
+
+void uet_loss_undo(struct uet_pdc *pdc)
+{
+	uint32_t psn;
+
+	for (psn = pdc->tx_base; pdc->retx_cnt && psn != pdc->tx_next; psn++) {
+		struct uet_txd *d = uet_txd_at(pdc, psn);
+
+		if (!d->timed_out || d->retries)
+			continue;
+		uet_txd_leave(pdc, d);
+		d->state = UET_TXD_FLIGHT;
+		pdc->flight_cnt++;
+		pdc->flight_bytes += d->bytes;
+		uet_cms_on_send(pdc->ccc, d->bytes);
+	}
+	uet_cms_on_spurious(pdc->ccc);
+}
+
 /* Packets in flight whose RTO has passed. Returns when the next one does. */
 static uint64_t check_flight(struct uet_pds *pds, struct uet_pdc *pdc)
 {
 	uint64_t next = UET_TIME_NEVER;
-	uint32_t psn, bytes = 0, lost = 0;
+	uint32_t psn, bytes = 0;
+	bool lost = false;
 
 	for (psn = pdc->tx_base; psn != pdc->tx_next; psn++) {
 		struct uet_txd *d = uet_txd_at(pdc, psn);
@@ -155,25 +187,20 @@ static uint64_t check_flight(struct uet_pds *pds, struct uet_pdc *pdc)
 
 		if (d->state != UET_TXD_FLIGHT)
 			continue;
-		due = d->when + uet_loss_rto(pds, pdc, d->retries);
-		if (due > pds->now) {
+		/*
+		 * While the peer works through what came before, it is not late (RFC 6298, 5.3);
+		 * but what refusals say about others is no news of this one.
+		 */
+		due = uet_max_u64(d->when, pdc->acked) + uet_loss_rto(pds, pdc, d->retries);
+		if (due <= pds->now || (lost && pdc->mode == UET_MODE_ROD)) {
+			lost = true;
+			bytes += time_out(pdc, psn);
+		} else {
 			next = uet_min_u64(next, due);
-			continue;
-		}
-		lost++;
-		bytes += uet_txd_repeat(pdc, psn);
-		if (pdc->mode == UET_MODE_ROD) {
-			uint64_t more = 0;
-
-			bytes += uet_loss_go_back(pdc, psn + 1, &more);
-			lost += (uint32_t)more;
-			next = UET_TIME_NEVER;
-			break;
 		}
 	}
-	if (lost == 0)
+	if (!lost)
 		return next;
-	pds->stats.retx_rto += lost;
 	pdc->eager_acks = EAGER_ACKS;
 	uet_pdc_unanswered(pdc);
 	uet_cms_on_timeout(pdc->ccc, bytes, pds->now);

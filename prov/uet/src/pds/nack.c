@@ -58,7 +58,7 @@ static void rewind_to(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet
 		return;
 	d = uet_txd_at(pdc, expected);
 	/* A packet that left before the last rewind caused this: it is already taken care of. */
-	if (d->state != UET_TXD_FLIGHT || is_outdated(d, h))
+	if ((d->state != UET_TXD_FLIGHT && !d->timed_out) || is_outdated(d, h))
 		return;
 	bytes = uet_loss_go_back(pdc, expected, &pds->stats.retx_goback);
 	if (bytes)

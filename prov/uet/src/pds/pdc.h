@@ -77,6 +77,7 @@ struct uet_txd {
 	uint8_t nacks;		/* times that it was refused for lack of resources */
 	uint8_t ctl : 4;	/* enum uet_pds_ctl of a control packet */
 	uint8_t held : 1;	/* answered NO_RESPONSE: CACK does not complete it */
+	uint8_t timed_out : 1;	/* RETX for no other reason than a time-out */
 };
 
 _Static_assert(sizeof(struct uet_txd) == 32, "descriptors pack two to a cache line");
@@ -182,6 +183,7 @@ struct uet_pdc {
 	uint64_t heard;		/* ns: last valid packet of the peer */
 	uint64_t busy_since;	/* ns: end of the last time without work */
 	uint64_t moved;		/* ns: last packet that answered something or asked to wait */
+	uint64_t acked;		/* ns: last packet that answered something */
 	uint64_t refused_at;	/* ns: first "port unreachable" since heard; 0 none */
 	bool unreach;		/* "host unreachable" since heard */
 	struct uet_timer timer;
@@ -266,6 +268,12 @@ static inline bool uet_tx_open(const struct uet_pdc *pdc, uint32_t psn)
 	return psn - pdc->tx_base < pdc->tx_next - pdc->tx_base;
 }
 
+/* True when @d was sent once, at @d->when, as far as anybody can tell. */
+static inline bool uet_txd_sent_once(const struct uet_txd *d)
+{
+	return (d->state == UET_TXD_FLIGHT || d->timed_out) && d->retries == 0;
+}
+
 /* True when something of @pdc is unsent or unanswered. */
 static inline bool uet_pdc_busy(const struct uet_pdc *pdc)
 {
@@ -282,6 +290,15 @@ static inline uint32_t uet_tx_clear(const struct uet_pdc *pdc)
 static inline bool uet_tx_window_shut(const struct uet_pdc *pdc)
 {
 	return pdc->tx_next - pdc->tx_cack > pdc->tx_mpr;
+}
+
+/* True when only answers that the target still keeps forbid to send what is next. */
+static inline bool uet_tx_held_up(const struct uet_pdc *pdc)
+{
+	if (pdc->retx_cnt ? pdc->retx_psn - pdc->tx_cack <= pdc->tx_mpr :
+			    uet_list_empty(&pdc->queue) || !uet_tx_window_shut(pdc))
+		return false;
+	return uet_psn_diff(uet_tx_clear(pdc), pdc->tx_cack) > 0;
 }
 
 /* A valid packet of the peer arrived. */
@@ -455,7 +472,13 @@ uint32_t uet_txd_leave(struct uet_pdc *pdc, struct uet_txd *d);
 /* Queue @psn, in any state but DONE, for repetition; returns bytes as uet_txd_leave. */
 uint32_t uet_txd_repeat(struct uet_pdc *pdc, uint32_t psn);
 
-/* Queue every packet in flight from @psn on for repetition (go-back-N); bytes as above. */
+/* The last time-out was too early: what it queued for repetition is on its way still. */
+void uet_loss_undo(struct uet_pdc *pdc);
+
+/*
+ * Queue every packet in flight from @psn on for repetition (go-back-N), for good if a time-out
+ * did so before; bytes as above.
+ */
 uint32_t uet_loss_go_back(struct uet_pdc *pdc, uint32_t psn, uint64_t *counter);
 
 /*

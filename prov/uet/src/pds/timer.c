@@ -59,8 +59,7 @@ void uet_pdc_give_up(struct uet_pds *pds, struct uet_pdc *pdc, int err)
 /* The window is shut by answers that the target still keeps: clear them and ask. */
 static uint64_t check_stuck(struct uet_pds *pds, struct uet_pdc *pdc)
 {
-	if (uet_list_empty(&pdc->queue) || !uet_tx_window_shut(pdc) ||
-	    uet_psn_diff(uet_tx_clear(pdc), pdc->tx_cack) <= 0)
+	if (!uet_tx_held_up(pdc))
 		return UET_TIME_NEVER;
 	pdc->clear_due = true;
 	pdc->probe_due = true;

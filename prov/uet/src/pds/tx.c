@@ -301,7 +301,8 @@ static bool send_repeat(struct uet_pds *pds, struct uet_pdc *pdc)
 		pdc->syn_retx = pds->now;
 	if (d->retries < UINT8_MAX)
 		d->retries++;
-	pdc->retx_cnt--;
+	pds->stats.retx_rto += d->timed_out;
+	uet_txd_leave(pdc, d);
 	take_off(pds, pdc, d);
 	return true;
 }
@@ -364,9 +365,7 @@ void uet_tx_pump(struct uet_pds *pds, struct uet_pdc *pdc)
 	}
 	if (sent)
 		uet_pdc_arm(pds, pdc, pds->now + uet_cms_rto(pdc->ccc, 0));
-	if (uet_unlikely(uet_tx_window_shut(pdc)) && !uet_list_empty(&pdc->queue) &&
-	    uet_psn_diff(uet_tx_clear(pdc), pdc->tx_cack) > 0 &&
-	    pdc->clear_sent != uet_tx_clear(pdc)) {
+	if (uet_unlikely(uet_tx_held_up(pdc)) && pdc->clear_sent != uet_tx_clear(pdc)) {
 		/* Only answers that we have not cleared keep the window shut. */
 		pdc->clear_due = true;
 		pdc->probe_due = true;
