@@ -29,29 +29,33 @@ run() {
 
 # One line per interface and address from the output of fi_info -v.
 nics() {
-	awk 'function line() {
+	awk 'function row(a, b, c, d, e, f) {
+		printf "%-15s %-26s %-6s %-5s %-12s %s\n", a, b, c, d, e, f }
+	function line() {
 		if (nic != "" && !seen[nic, addr]++)
-			printf "%-12s %-26s %-6s %-8s %-10s %s\n", nic, addr, mtu, up, drv, pci
-		nic = drv = pci = mtu = up = "" }
-	BEGIN { printf "%-12s %-26s %-6s %-8s %-10s %s\n",
-		"interface", "address", "MTU", "link", "driver", "PCI" }
+			row(nic, addr, mtu, link, driver, pci)
+		nic = ""
+		driver = pci = mtu = link = "-" }
+	BEGIN { row("interface", "address", "MTU", "link", "driver", "PCI"); line() }
 	/^---/ { line() }
 	$1 == "src_addr:" { addr = $2; sub(/.*:\/\//, "", addr); sub(/:[0-9]+$/, "", addr) }
 	$1 == "fi_domain_attr:" { domain = 1 }
 	$1 == "name:" && domain { nic = $2; domain = 0 }
-	$1 == "driver:" { drv = $2 }
+	$1 == "driver:" { driver = $2 }
 	$1 == "fi_pci_attr:" { pci = $2 }
 	$1 == "mtu:" { mtu = $2 }
-	$1 == "state:" { up = tolower(substr($2, 9)) }
+	$1 == "state:" { link = tolower(substr($2, 9)) }
 	END { line() }'
 }
 
 port=$((20000 + RANDOM % 10000))
 
+# In a shell of its own: a pipeline.
 pingpong() {
-	local server rc=0
+	local rc=0
 	timeout 120 fi_pingpong -p uet -e rdm -B $port -I 100 -S all >$logs/demo-server.log 2>&1 &
 	server=$!
+	trap 'kill $server 2>/dev/null || true' EXIT
 	for _ in $(seq 100); do
 		ss -Hltn "sport = :$port" | grep -q . && break
 		sleep 0.1
@@ -80,6 +84,7 @@ summary() {
 		printf "%-16s %14s %14s %14s\n", "", "64 B, one way", "1 MiB, one way",
 			"1 MiB, stream" }
 	function figure(value, unit) { return value == "" || value == "-" ? "-" : value " " unit }
+	/not available/ { next }
 	$2 == 64 { order[++n] = $1; small[$1] = $3 }
 	$2 == 1048576 { large[$1] = $3; rate[$1] = $(NF - ($NF ~ /^\[/)) }
 	END { for (i = 1; i <= n; i++) {

@@ -24,9 +24,15 @@ uet_die() {
 	exit 1
 }
 
+[[ $uet_top != *[[:space:]]* ]] ||
+	uet_die "the path of this folder has a space in it, which configure refuses: $uet_top" \
+		"Move the folder, then run this again."
+
 # Ctrl-C ends the script, and nothing that it started outlives it.
-trap 'exit 130' INT TERM
-trap 'uet_end=$(jobs -p); [[ -z $uet_end ]] || kill $uet_end 2>/dev/null' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+# shellcheck disable=SC2046
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 
 # uet_quietly SECONDS LOG COMMAND...: runs it with its output in LOG, printing a dot every so
 # many seconds. Returns its status.
@@ -45,7 +51,9 @@ uet_as_root() {
 	if ((EUID == 0)); then "$@"; else sudo "$@"; fi
 }
 
+# Ends what an interrupted installation left undone, first.
 uet_apt_get() {
+	uet_as_root env DEBIAN_FRONTEND=noninteractive dpkg --configure -a &&
 	uet_as_root apt-get update &&
 	uet_as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
 		--no-install-recommends "$@"
