@@ -150,7 +150,9 @@ class Recorder:
             return True
         _, gso_type, _, gso_size, _, _ = VNET.unpack_from(self.buffer)
         sec, nsec = struct.unpack("=qq", extra[0][2][:16]) if extra else (0, 0)
-        if flags & socket.MSG_TRUNC or gso_type not in (GSO_NONE, GSO_UDP_L4):
+        if gso_type not in (GSO_NONE, GSO_UDP_L4):
+            return True         # other people's TCP
+        if flags & socket.MSG_TRUNC:
             self.unreadable += 1
             return True
         if size >= VNET.size + 42:

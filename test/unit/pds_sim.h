@@ -595,7 +595,8 @@ static inline void sim_deliver(struct sim *s)
 		struct sim_end *e = &s->end[i];
 
 		e->room = e->room_max;
-		if (e->pds && e->asleep <= s->now && (uet_pds_pending(e->pds) || uet_pds_next(e->pds) <= s->now))
+		if (e->pds && e->asleep <= s->now &&
+		    (uet_pds_pending(e->pds) || uet_pds_next(e->pds) <= s->now))
 			uet_pds_progress(e->pds, s->now, true);
 	}
 }
