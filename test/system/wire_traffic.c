@@ -241,10 +241,10 @@ static void send_all(const struct variant *v, struct side *d, const struct sys *
 		d->tx[i] = (struct sys_op){ 0 };
 		tell("{\"case\":\"%s\",\"op\":\"%s\",\"from\":%u,\"peer\":%d,\"id\":%llu,"
 		     "\"len\":%zu,\"room\":%zu,\"data\":%s,\"dc\":%d,\"want\":\"%s\","
-		     "\"inject\":%s,\"rod\":%d}\n", v->script->name,
-		     t->tagged ? "tsend" : "send", from, !s->rank, (unsigned long long)id,
-		     t->len, t->room, t->data ? "true" : "false", t->dc, fate_names[v->script->fate],
-		     t->inject ? "true" : "false", v->rod);
+		     "\"inject\":%s,\"rod\":%d}\n",
+		     v->script->name, t->tagged ? "tsend" : "send", from, !s->rank,
+		     (unsigned long long)id, t->len, t->room, t->data ? "true" : "false", t->dc,
+		     fate_names[v->script->fate], t->inject ? "true" : "false", v->rod);
 		send_one(d, e, e->peer[!s->rank], s->rank, i);
 	}
 }
