@@ -68,7 +68,7 @@ build() {
 
 unit() {
 	local rc=0
-	make -C "$1" check || rc=$?
+	make -C "$1" -j"$uet_jobs" check || rc=$?
 	if ((rc)); then show_failed_units "$1"; fi
 	return $rc
 }
