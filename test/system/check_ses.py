@@ -257,9 +257,11 @@ class SesChecker:
         self.need(pkt["ses.modified_length"] in (0, msg.size), "modified_length %d of %d",
                   pkt["ses.modified_length"], msg.size)
         # A hole below packets named before may close: then CACK jumps, and d is not yet told.
-        merged = sent.count > 1 or psn in d.named or cack > d.cack + 1 or any(
+        merged = cack > d.cack + 1 or any(
             other not in d.named for other in range(d.plain + 1, psn))
-        self.need(msg.whole or merged, "DEFAULT_RESPONSE in the middle of a message (02, 7.1)")
+        again = sent.count > 1 or sent.asked or psn in d.named
+        self.need(msg.whole or merged or again,
+                  "DEFAULT_RESPONSE in the middle of a message (02, 7.1)")
         self.need(not sent.answer or d.clear >= psn, "a stored answer was lost")
         self.answers["DEFAULT"] += 1
 

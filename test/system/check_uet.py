@@ -45,6 +45,7 @@ class Sent:
         self.pkt = pkt
         self.count = 1
         self.retx = 0
+        self.asked = False      # an ACK_REQ was sent for it
         self.msg = None
         self.answer = None
 
@@ -315,6 +316,7 @@ class Checker:
         rel = d.rel(pkt["pds.psn"])
         if not self.need(0 <= rel < len(d.sent), "ACK_REQ for PSN %d, never sent", rel):
             return
+        d.sent[rel].asked = True
         self.need(rel > d.clear, "ACK_REQ for PSN %d, which is cleared", rel)
         msg = d.sent[rel].msg
         self.need(pkt["pds.payload"] in (0, msg.ident if msg else 0),
