@@ -94,7 +94,7 @@ static void test_progress(void **state)
 	struct fid_cntr *cntr = open_cntr(*state, FI_WAIT_NONE);
 	struct fake *f = *state;
 
-	assert_int_equal(uet_cntr_add_ep(cntr_of(cntr), &f->ep.ep), 0);
+	assert_int_equal(uet_cntr_add_fep(cntr_of(cntr), &f->ep.fep), 0);
 	f->ep.drive = count_once;
 	f->ep.arg = cntr;
 	assert_int_equal(fi_cntr_read(cntr), 1);
@@ -103,7 +103,7 @@ static void test_progress(void **state)
 	/* Waiting drives too, also without a wait object. */
 	assert_int_equal(fi_cntr_wait(cntr, 50, -1), 0);
 	assert_true(f->ep.driven >= 50);
-	uet_cntr_del_ep(cntr_of(cntr), &f->ep.ep);
+	uet_cntr_del_fep(cntr_of(cntr), &f->ep.fep);
 	close_cntr(cntr);
 }
 

@@ -166,7 +166,7 @@ static void test_count_zero(void **state)
 	struct fid_cq *cq = open_cq(*state, FI_CQ_FORMAT_CONTEXT, FI_WAIT_NONE);
 	struct fake *f = *state;
 
-	assert_int_equal(uet_cq_add_ep(cq_of(cq), &f->ep.ep), 0);
+	assert_int_equal(uet_cq_add_fep(cq_of(cq), &f->ep.fep), 0);
 	assert_int_equal(fi_cq_read(cq, NULL, 0), -FI_EAGAIN);
 	assert_int_equal(f->ep.driven, 1);
 	write_ok(cq, 1);
@@ -174,7 +174,7 @@ static void test_count_zero(void **state)
 	assert_int_equal(fi_cq_sread(cq, NULL, 0, NULL, -1), 0);
 	assert_int_equal(f->ep.driven, 3);
 	assert_int_equal(read_one(cq), 1);
-	uet_cq_del_ep(cq_of(cq), &f->ep.ep);
+	uet_cq_del_fep(cq_of(cq), &f->ep.fep);
 	close_cq(cq);
 }
 
@@ -192,7 +192,7 @@ static void test_progress(void **state)
 	struct fake *f = *state;
 	struct fi_cq_err_entry err = { 0 };
 
-	assert_int_equal(uet_cq_add_ep(cq_of(cq), &f->ep.ep), 0);
+	assert_int_equal(uet_cq_add_fep(cq_of(cq), &f->ep.fep), 0);
 	f->ep.drive = complete_once;
 	f->ep.arg = cq;
 	write_ok(cq, 1);
@@ -202,7 +202,7 @@ static void test_progress(void **state)
 	assert_int_equal(f->ep.driven, 1);
 	assert_int_equal(fi_cq_readerr(cq, &err, 0), -FI_EAGAIN);
 	assert_int_equal(f->ep.driven, 2);
-	uet_cq_del_ep(cq_of(cq), &f->ep.ep);
+	uet_cq_del_fep(cq_of(cq), &f->ep.fep);
 	close_cq(cq);
 }
 

@@ -5,7 +5,7 @@
  * function to run when it is driven.
  *
  * Include once per test program, which links the files of ofi/ under test, wait.c, progress.c
- * and stubs.c, but not ep.c.
+ * and stubs.c, but not fep.c or ep.c.
  */
 #ifndef TEST_OFI_OBJECTS_H
 #define TEST_OFI_OBJECTS_H
@@ -24,6 +24,7 @@
 
 struct fake_ep {
 	struct uet_ep ep;
+	struct uet_fep fep;
 	void (*drive)(struct fake_ep *fake);	/* may be NULL */
 	void *arg;
 	int fd;
@@ -31,29 +32,29 @@ struct fake_ep {
 	uint64_t next;				/* time-out that settling reports */
 };
 
-static void fake_drive(struct uet_ep *ep)
+static void fake_drive(struct uet_fep *fep)
 {
-	struct fake_ep *fake = uet_container_of(ep, struct fake_ep, ep);
+	struct fake_ep *fake = uet_container_of(fep, struct fake_ep, fep);
 
 	atomic_fetch_add(&fake->driven, 1);
 	if (fake->drive)
 		fake->drive(fake);
 }
 
-void uet_ep_progress(struct uet_ep *ep)
+void uet_fep_progress(struct uet_fep *fep)
 {
-	fake_drive(ep);
+	fake_drive(fep);
 }
 
-uint64_t uet_ep_settle(struct uet_ep *ep)
+uint64_t uet_fep_settle(struct uet_fep *fep)
 {
-	fake_drive(ep);
-	return uet_container_of(ep, struct fake_ep, ep)->next;
+	fake_drive(fep);
+	return uet_container_of(fep, struct fake_ep, fep)->next;
 }
 
-int uet_ep_fd(struct uet_ep *ep)
+int uet_fep_fd(struct uet_fep *fep)
 {
-	return uet_container_of(ep, struct fake_ep, ep)->fd;
+	return uet_container_of(fep, struct fake_ep, fep)->fd;
 }
 
 /* ---- the fabric and the domain ---- */
@@ -124,6 +125,8 @@ static struct fake *fake_create(void)
 	uet_lock_init(&f->domain.lock, true);
 	f->ep.ep.fid.fid.fclass = FI_CLASS_EP;
 	f->ep.ep.domain = &f->domain;
+	f->ep.ep.fep = &f->ep.fep;
+	f->ep.fep.domain = &f->domain;
 	f->ep.fd = -1;
 	f->ep.next = UET_TIME_NEVER;
 	return f;

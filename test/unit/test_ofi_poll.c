@@ -134,7 +134,7 @@ static void test_drives(void **state)
 	struct fake *f = *state;
 	void *context;
 
-	assert_int_equal(uet_cq_add_ep((struct uet_cq *)cq, &f->ep.ep), 0);
+	assert_int_equal(uet_cq_add_fep((struct uet_cq *)cq, &f->ep.fep), 0);
 	fi_poll_add(poll, &cq->fid, 0);
 	assert_int_equal(fi_poll(poll, NULL, 0), 0);
 	assert_int_equal(f->ep.driven, 1);
@@ -143,7 +143,7 @@ static void test_drives(void **state)
 	assert_int_equal(fi_poll(poll, &context, 1), 1);
 	assert_ptr_equal(context, &cq);
 	assert_int_equal(f->ep.driven, 2);
-	uet_cq_del_ep((struct uet_cq *)cq, &f->ep.ep);
+	uet_cq_del_fep((struct uet_cq *)cq, &f->ep.fep);
 	assert_int_equal(fi_close(&poll->fid), 0);
 	assert_int_equal(fi_close(&cq->fid), 0);
 }

@@ -321,7 +321,7 @@ static void test_wakeups_counted(void **state)
 	t.net = f->ep.fd = eventfd(0, EFD_NONBLOCK);
 	t.cq = f->ep.arg = open_cq(f, FI_WAIT_FD, NULL);
 	f->ep.drive = receive;
-	assert_int_equal(uet_cq_add_ep((struct uet_cq *)t.cq, &f->ep.ep), 0);
+	assert_int_equal(uet_cq_add_fep((struct uet_cq *)t.cq, &f->ep.fep), 0);
 	pfd.fd = get_fd(&t.cq->fid);
 	assert_int_equal(trywait(f, &t.cq->fid), 0);
 	thread = start(send_events, &t);
@@ -343,7 +343,7 @@ static void test_wakeups_counted(void **state)
 	assert_true(wakeups + refusals > 0);
 	assert_int_equal(trywait(f, &t.cq->fid), 0);
 	assert_false(readable(pfd.fd));
-	uet_cq_del_ep((struct uet_cq *)t.cq, &f->ep.ep);
+	uet_cq_del_fep((struct uet_cq *)t.cq, &f->ep.fep);
 	close_fid(&t.cq->fid);
 	close(t.net);
 }
@@ -355,7 +355,7 @@ static void test_timer(void **state)
 	struct fid_cq *cq = open_cq(f, FI_WAIT_FD, NULL);
 	struct pollfd pfd = { .fd = get_fd(&cq->fid), .events = POLLIN };
 
-	assert_int_equal(uet_cq_add_ep((struct uet_cq *)cq, &f->ep.ep), 0);
+	assert_int_equal(uet_cq_add_fep((struct uet_cq *)cq, &f->ep.fep), 0);
 	assert_int_equal(trywait(f, &cq->fid), 0);
 	assert_false(readable(pfd.fd));
 	f->ep.next = uet_clock_ns() + UET_NSEC_PER_MSEC;
@@ -364,7 +364,7 @@ static void test_timer(void **state)
 	f->ep.next = UET_TIME_NEVER;
 	assert_int_equal(trywait(f, &cq->fid), 0);
 	assert_false(readable(pfd.fd));
-	uet_cq_del_ep((struct uet_cq *)cq, &f->ep.ep);
+	uet_cq_del_fep((struct uet_cq *)cq, &f->ep.fep);
 	close_fid(&cq->fid);
 }
 
@@ -443,7 +443,7 @@ static void test_expect(void **state)
 
 	assert_int_equal(uet_wait_init(&wait, FI_WAIT_FD), 0);
 	uet_progress_init(&set, &wait);
-	assert_int_equal(uet_progress_add(&set, &f->ep.ep), 0);
+	assert_int_equal(uet_progress_add(&set, &f->ep.fep), 0);
 	/* Nobody sleeps. */
 	uet_wait_expect(&wait, 0);
 	assert_false(readable(wait.epfd));
@@ -461,7 +461,7 @@ static void test_expect(void **state)
 	assert_false(readable(wait.epfd));
 	uet_wait_expect(&wait, later);
 	assert_true(readable(wait.epfd));
-	uet_progress_del(&set, &f->ep.ep);
+	uet_progress_del(&set, &f->ep.fep);
 	uet_progress_destroy(&set);
 	uet_wait_destroy(&wait);
 }

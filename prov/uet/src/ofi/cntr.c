@@ -115,14 +115,14 @@ static int cntr_wait(struct fid_cntr *fid, uint64_t threshold, int timeout)
 	return ret ? ret : -FI_EAVAIL;
 }
 
-int uet_cntr_add_ep(struct uet_cntr *cntr, struct uet_ep *ep)
+int uet_cntr_add_fep(struct uet_cntr *cntr, struct uet_fep *fep)
 {
-	return uet_progress_add(&cntr->w.progress, ep);
+	return uet_progress_add(&cntr->w.progress, fep);
 }
 
-void uet_cntr_del_ep(struct uet_cntr *cntr, struct uet_ep *ep)
+void uet_cntr_del_fep(struct uet_cntr *cntr, struct uet_fep *fep)
 {
-	uet_progress_del(&cntr->w.progress, ep);
+	uet_progress_del(&cntr->w.progress, fep);
 }
 
 struct uet_progress_set *uet_cntr_progress(struct uet_cntr *cntr)

@@ -371,14 +371,14 @@ static int cq_signal(struct fid_cq *fid)
 	return 0;
 }
 
-int uet_cq_add_ep(struct uet_cq *cq, struct uet_ep *ep)
+int uet_cq_add_fep(struct uet_cq *cq, struct uet_fep *fep)
 {
-	return uet_progress_add(&cq->w.progress, ep);
+	return uet_progress_add(&cq->w.progress, fep);
 }
 
-void uet_cq_del_ep(struct uet_cq *cq, struct uet_ep *ep)
+void uet_cq_del_fep(struct uet_cq *cq, struct uet_fep *fep)
 {
-	uet_progress_del(&cq->w.progress, ep);
+	uet_progress_del(&cq->w.progress, fep);
 }
 
 struct uet_progress_set *uet_cq_progress(struct uet_cq *cq)

@@ -116,6 +116,7 @@ static int domain_init(struct uet_domain *domain, struct uet_fabric *fabric, str
 	domain->locked = attr->threading != FI_THREAD_DOMAIN || domain->auto_progress;
 	domain->job_id = uet_job_id(attr->auth_key, attr->auth_key_size, uet_config.job_id);
 	domain->mr_mode = attr->mr_mode;
+	uet_list_init(&domain->feps);
 	uet_lock_init(&domain->lock, domain->locked);
 	return 0;
 }

@@ -1,94 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Life of an endpoint: open (its socket is bound at once, so that its name is final), bind,
- * enable (PDS and SES come to life), progress, close (lingers for what was reported sent).
+ * Life of an endpoint: open (its FEP's name is final then), bind, enable (the FEP starts), close.
  */
 #include "ofi/ep.h"
 
-#include <poll.h>
 #include <stdlib.h>
 
-#include "nic/udp.h"
 #include "ofi/stubs.h"
-
-#define EP_RX_BATCH 64
-/* Acknowledgements wait for an idle poll, but not longer than this many busy ones. */
-#define EP_MAX_ROUNDS 4
-/* Settling ends after this many rounds, however busy the peers are. */
-#define EP_SETTLE_ROUNDS 64
-/* Pause while the device takes no packets: nothing tells when it does again. */
-#define EP_TX_PAUSE (1 * UET_NSEC_PER_MSEC)
-
-int uet_ep_progress_locked(struct uet_ep *ep)
-{
-	struct uet_nic_rx pkts[EP_RX_BATCH];
-	uint64_t now = uet_clock_ns();
-	int n = ep->nic->ops->rx(ep->nic, pkts, EP_RX_BATCH);
-
-	if (n > 0) {
-		uet_pds_rx(ep->pds, pkts, n, now);
-		ep->rounds++;
-	}
-	uet_ses_progress(ep->ses, now);
-	/* With automatic progress the application need not come back: nothing is put off. */
-	if (n > 0 && ep->rounds < EP_MAX_ROUNDS && !ep->domain->auto_progress) {
-		uet_pds_progress(ep->pds, now, false);
-		return n;
-	}
-	ep->rounds = 0;
-	uet_pds_progress(ep->pds, now, true);
-	return n;
-}
-
-void uet_ep_progress(struct uet_ep *ep)
-{
-	/* Whoever holds the lock is making progress already. */
-	if (!uet_trylock(&ep->lock))
-		return;
-	uet_ep_progress_locked(ep);
-	uet_unlock(&ep->lock);
-}
-
-uint64_t uet_ep_next(const struct uet_ep *ep)
-{
-	if (uet_pds_pending(ep->pds))
-		return 0;
-	return uet_min_u64(uet_pds_next(ep->pds), uet_ses_next(ep->ses));
-}
-
-/* Returns whether @ep came to rest, and in @next when it has to be driven again. */
-static bool settle_once(struct uet_ep *ep, uint64_t *next)
-{
-	int n = uet_ep_progress_locked(ep);
-	uint64_t now = uet_clock_ns();
-
-	*next = uet_ep_next(ep);
-	if (n <= 0 && *next > now)
-		return true;
-	/* Packets that nobody reads yet must not be mistaken for rest. */
-	if (n > 0)
-		*next = 0;
-	else if (uet_pds_pending(ep->pds))
-		*next = now + EP_TX_PAUSE;
-	return false;
-}
-
-uint64_t uet_ep_settle(struct uet_ep *ep)
-{
-	uint64_t next = 0;
-	int i;
-
-	uet_lock(&ep->lock);
-	for (i = 0; i < EP_SETTLE_ROUNDS && !settle_once(ep, &next); i++)
-		;
-	uet_unlock(&ep->lock);
-	return next;
-}
-
-int uet_ep_fd(struct uet_ep *ep)
-{
-	return ep->nic->ops->fd(ep->nic);
-}
 
 void uet_ep_kick(struct uet_ep *ep, uint64_t when)
 {
@@ -209,47 +127,18 @@ static int check_bound(const struct uet_ep *ep)
 	return 0;
 }
 
-static int create_ses(struct uet_ep *ep)
-{
-	struct uet_ses_cfg cfg = {
-		.pds = uet_config.pds,
-		.job_id = uet_job_id(ep->info->ep_attr->auth_key,
-				     ep->info->ep_attr->auth_key_size, ep->domain->job_id),
-		.pid_on_fep = ep->name.pid_on_fep,
-		.resource_index = ep->name.resource_index,
-		.initiator = ep->name.initiator,
-		.payload_mtu = ep->payload_mtu,
-		.max_tx = (uint32_t)ep->info->tx_attr->size,
-		.max_rx = (uint32_t)ep->info->rx_attr->size,
-		.inject_size = (uint32_t)ep->inject_size,
-		.max_unexpected = (uint32_t)uet_config.max_unexpected,
-		.max_unexpected_bytes = uet_config.max_unexpected_bytes,
-		.retry_time = 1 * UET_NSEC_PER_MSEC,
-		.retry_max = 100 * UET_NSEC_PER_MSEC,
-	};
-	uint64_t now = uet_clock_ns();
-	int ret;
-
-	cfg.pds.seed = now ^ (uint64_t)ep->nic->addr.port << 48 ^ (uintptr_t)ep;
-	cfg.pds.cms.mtu = ep->payload_mtu;
-	ret = uet_ses_create(&cfg, ep->nic, &uet_ep_ses_ops, ep, now, &ep->ses);
-	if (!ret)
-		ep->pds = uet_ses_pds(ep->ses);
-	return ret;
-}
-
 static void leave_sets(struct uet_ep *ep)
 {
 	uint32_t i;
 
 	if (ep->tx_cq)
-		uet_cq_del_ep(ep->tx_cq, ep);
+		uet_cq_del_fep(ep->tx_cq, ep->fep);
 	if (ep->rx_cq)
-		uet_cq_del_ep(ep->rx_cq, ep);
+		uet_cq_del_fep(ep->rx_cq, ep->fep);
 	for (i = 0; i < ep->cntr_cnt; i++)
-		uet_cntr_del_ep(ep->cntrs[i].cntr, ep);
+		uet_cntr_del_fep(ep->cntrs[i].cntr, ep->fep);
 	if (ep->domain->thread)
-		uet_progress_del(uet_progress_thread_set(ep->domain->thread), ep);
+		uet_progress_del(uet_progress_thread_set(ep->domain->thread), ep->fep);
 }
 
 static int join_thread(struct uet_ep *ep)
@@ -263,7 +152,7 @@ static int join_thread(struct uet_ep *ep)
 	if (!domain->thread)
 		ret = uet_progress_thread_start(&domain->thread);
 	uet_unlock(&domain->lock);
-	return ret ? ret : uet_progress_add(uet_progress_thread_set(domain->thread), ep);
+	return ret ? ret : uet_progress_add(uet_progress_thread_set(domain->thread), ep->fep);
 }
 
 static int join_sets(struct uet_ep *ep)
@@ -272,11 +161,11 @@ static int join_sets(struct uet_ep *ep)
 	int ret = 0;
 
 	if (ep->tx_cq)
-		ret = uet_cq_add_ep(ep->tx_cq, ep);
+		ret = uet_cq_add_fep(ep->tx_cq, ep->fep);
 	if (!ret && ep->rx_cq)
-		ret = uet_cq_add_ep(ep->rx_cq, ep);
+		ret = uet_cq_add_fep(ep->rx_cq, ep->fep);
 	for (i = 0; !ret && i < ep->cntr_cnt; i++)
-		ret = uet_cntr_add_ep(ep->cntrs[i].cntr, ep);
+		ret = uet_cntr_add_fep(ep->cntrs[i].cntr, ep->fep);
 	if (!ret)
 		ret = join_thread(ep);
 	return ret;
@@ -290,14 +179,13 @@ static int ep_enable(struct uet_ep *ep)
 		return 0;
 	ret = check_bound(ep);
 	if (!ret)
-		ret = create_ses(ep);
+		ret = uet_fep_start(ep->fep, ep->info, ep->inject_size);
 	if (ret)
 		return ret;
 	ret = join_sets(ep);
 	if (ret) {
 		leave_sets(ep);
-		uet_ses_destroy(ep->ses);
-		ep->ses = NULL;
+		uet_fep_stop(ep->fep);
 		return ret;
 	}
 	ep->enabled = true;
@@ -320,43 +208,6 @@ static int ep_control(struct fid *fid, int command, void *arg)
 }
 
 /* ---- closing ---- */
-
-static int wait_ms(uint64_t now, uint64_t until)
-{
-	uint64_t ms = until > now ? (until - now) / UET_NSEC_PER_MSEC + 1 : 0;
-
-	return (int)uet_min_u64(ms, 1000);
-}
-
-/* Keep going until what was reported sent is acknowledged, or FI_UET_LINGER is over. */
-static void linger(struct uet_ep *ep)
-{
-	uint64_t now = uet_clock_ns();
-	uint64_t end = now + uet_config.linger;
-	struct pollfd pfd = { .fd = uet_ep_fd(ep), .events = POLLIN };
-	uint64_t next = uet_ep_settle(ep);
-
-	while (ep->detached && now < end) {
-		poll(&pfd, 1, wait_ms(now, uet_min_u64(next, end)));
-		next = uet_ep_settle(ep);
-		now = uet_clock_ns();
-	}
-	if (ep->detached)
-		FI_WARN(&uet_prov, FI_LOG_EP_CTRL,
-			"closed with %u sends unanswered after FI_UET_LINGER = %llu ms\n",
-			ep->detached,
-			(unsigned long long)(uet_config.linger / UET_NSEC_PER_MSEC));
-}
-
-static void say_goodbye(struct uet_ep *ep)
-{
-	linger(ep);
-	uet_lock(&ep->lock);
-	uet_ep_drop_claims(ep);
-	uet_pds_close(ep->pds, uet_clock_ns());
-	uet_pds_flush(ep->pds);
-	uet_unlock(&ep->lock);
-}
 
 static void unbind_all(struct uet_ep *ep)
 {
@@ -382,12 +233,13 @@ static int ep_close(struct fid *fid)
 		return -FI_EBUSY;
 	if (ep->enabled) {
 		leave_sets(ep);
-		say_goodbye(ep);
-		uet_ses_destroy(ep->ses);
+		uet_lock(&ep->fep->lock);
+		uet_ep_drop_claims(ep);
+		uet_unlock(&ep->fep->lock);
+		uet_fep_stop(ep->fep);
 	}
-	ep->nic->ops->close(ep->nic);
+	uet_fep_close(ep->fep);
 	unbind_all(ep);
-	uet_lock_destroy(&ep->lock);
 	fi_freeinfo(ep->info);
 	uet_ref_put(&ep->domain->ref);
 	free(ep);
@@ -406,97 +258,6 @@ static struct fi_ops ep_fid_ops = {
 	.ops_set = uet_no_ops_set,
 };
 
-static const struct uet_port *find_port(const struct uet_domain *domain,
-					const struct uet_addr *addr)
-{
-	size_t i;
-
-	for (i = 0; i < domain->port_cnt; i++)
-		if (uet_addr_same_host(&domain->ports[i].addr, addr))
-			return &domain->ports[i];
-	return NULL;
-}
-
-/* The local address: the info's, else the domain's first of the wanted family. */
-static int local_addr(const struct uet_domain *domain, const struct fi_info *info,
-		      struct uet_addr *addr)
-{
-	struct uet_name name;
-	size_t i;
-	int ret;
-
-	if (info->src_addr) {
-		ret = uet_name_read_local(&name, info->addr_format, info->src_addr,
-					  info->src_addrlen);
-		*addr = name.addr;
-		return ret;
-	}
-	for (i = 0; i < domain->port_cnt; i++) {
-		*addr = domain->ports[i].addr;
-		if (info->addr_format == FI_SOCKADDR_IN && addr->family != AF_INET)
-			continue;
-		if (info->addr_format == FI_SOCKADDR_IN6 && addr->family != AF_INET6)
-			continue;
-		return 0;
-	}
-	return -FI_EADDRNOTAVAIL;
-}
-
-/* DSCP of data packets: the traffic class that the application asked for (fi_endpoint(3)). */
-static uint8_t data_dscp(const struct fi_info *info)
-{
-	uint32_t tclass = info->tx_attr->tclass;
-
-	if (!tclass)
-		tclass = info->domain_attr->tclass;
-	switch (tclass) {
-	case FI_TC_UNSPEC:
-	case FI_TC_BEST_EFFORT:
-	case FI_TC_BULK_DATA:
-	case FI_TC_SCAVENGER:
-		return (uint8_t)uet_config.dscp_data;
-	case FI_TC_LOW_LATENCY:
-	case FI_TC_DEDICATED_ACCESS:
-	case FI_TC_NETWORK_CTRL:
-		return (uint8_t)uet_config.dscp_control;
-	default:
-		return fi_tc_dscp_get(tclass);
-	}
-}
-
-static int open_nic(struct uet_ep *ep)
-{
-	struct uet_udp_cfg cfg = {
-		.first_port = uet_config.port,
-		.sndbuf = (uint32_t)uet_config.sndbuf,
-		.rcvbuf = (uint32_t)uet_config.rcvbuf,
-		.dscp_data = data_dscp(ep->info),
-		.dscp_control = (uint8_t)uet_config.dscp_control,
-		.ecn = true,
-		.gso = uet_config.gso,
-		.gro = uet_config.gro,
-	};
-	const struct uet_port *port;
-	char text[UET_ADDR_STRLEN];
-	int ret;
-
-	ret = local_addr(ep->domain, ep->info, &cfg.addr);
-	if (ret)
-		return ret;
-	port = find_port(ep->domain, &cfg.addr);
-	if (!port) {
-		FI_WARN(&uet_prov, FI_LOG_EP_CTRL, "%s is not an address of interface %s\n",
-			uet_addr_str(&cfg.addr, text, sizeof(text)), ep->domain->name);
-		return -FI_EADDRNOTAVAIL;
-	}
-	cfg.if_mtu = port->mtu;
-	ret = uet_udp_open(&cfg, &ep->nic);
-	if (ret)
-		FI_WARN(&uet_prov, FI_LOG_EP_CTRL, "cannot open a socket on %s: %s\n",
-			uet_addr_str(&cfg.addr, text, sizeof(text)), fi_strerror(-ret));
-	return ret;
-}
-
 static void ep_attrs(struct uet_ep *ep)
 {
 	struct fi_info *info = ep->info;
@@ -512,8 +273,6 @@ static void ep_attrs(struct uet_ep *ep)
 	ep->inject_size = info->tx_attr->inject_size;
 	ep->mode = info->tx_attr->msg_order ? UET_MODE_ROD : UET_MODE_RUD;
 	ep->addr_format = info->addr_format;
-	ep->payload_mtu = uet_payload_mtu(ep->nic->mtu, uet_config.mtu);
-	uet_name_from_addr(&ep->name, &ep->nic->addr);
 }
 
 int uet_ep_open(struct fid_domain *domain_fid, struct fi_info *info, struct fid_ep **out,
@@ -531,14 +290,13 @@ int uet_ep_open(struct fid_domain *domain_fid, struct fi_info *info, struct fid_
 		return -FI_ENOMEM;
 	ep->domain = domain;
 	ep->info = fi_dupinfo(info);
-	ret = ep->info ? open_nic(ep) : -FI_ENOMEM;
+	ret = ep->info ? uet_fep_open(domain, ep->info, &ep->fep) : -FI_ENOMEM;
 	if (ret) {
 		fi_freeinfo(ep->info);
 		free(ep);
 		return ret;
 	}
 	ep_attrs(ep);
-	uet_lock_init(&ep->lock, domain->locked);
 	uet_list_init(&ep->claims);
 	ep->fid = (struct fid_ep){
 		.fid = { .fclass = FI_CLASS_EP, .context = context, .ops = &ep_fid_ops },

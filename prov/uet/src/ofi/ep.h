@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The endpoint: one software FEP (design decision D1) with its socket, PDS and SES.
+ * The endpoint: a FEP, what is bound to it, and the defaults of its operations.
  */
 #ifndef UET_OFI_EP_H
 #define UET_OFI_EP_H
 
+#include "ofi/fep.h"
 #include "ofi/ofi.h"
 
 #define UET_EP_CNTRS 8		/* counters bound to one endpoint, all kinds together */
@@ -18,22 +19,15 @@ struct uet_ep {
 	struct fid_ep fid;
 	uet_ref ref;			/* regions bound to it */
 	struct uet_domain *domain;
-	struct uet_lock lock;		/* protects nic, ses and everything below them */
-	struct uet_nic *nic;
-	struct uet_ses *ses;		/* exists from fi_enable on */
-	struct uet_pds *pds;		/* ses's */
+	struct uet_fep *fep;
 	struct fi_info *info;
-	struct uet_name name;
 	uint32_t addr_format;
-	uint32_t payload_mtu;		/* bytes per packet */
 	bool enabled;
 	bool tx_selective, rx_selective; /* CQ bound with FI_SELECTIVE_COMPLETION */
-	uint8_t rounds;			/* progress rounds since acknowledgements were sent */
 	enum uet_pds_mode mode;		/* of sends: ROD when msg_order asks for order */
 	uint64_t caps;
 	uint64_t tx_op_flags, rx_op_flags;
 	size_t inject_size;
-	uint32_t detached;		/* sends reported complete but not yet acknowledged */
 	struct uet_av *av;
 	struct uet_cq *tx_cq, *rx_cq;
 	struct uet_eq *eq;
@@ -42,30 +36,8 @@ struct uet_ep {
 	struct uet_list claims;		/* struct uet_claim: messages set aside by FI_CLAIM */
 };
 
-/* Drive @ep once: receive, time-outs, repetitions, acknowledgements. Takes its lock. */
-void uet_ep_progress(struct uet_ep *ep);
-
-/* As above, with the lock held. Returns the number of packets received (or a negative errno). */
-int uet_ep_progress_locked(struct uet_ep *ep);
-
 /*
- * Drive @ep until it has nothing left to do now, acknowledgements sent included, and return
- * the time (ns) of its next time-out: UET_TIME_NEVER if none, 0 if it is still busy. While
- * the device takes no packets that is the time to try again.
- */
-uint64_t uet_ep_settle(struct uet_ep *ep);
-
-/* Descriptor that polls readable when packets wait; -1 if there is none. */
-int uet_ep_fd(struct uet_ep *ep);
-
-/*
- * When @ep, whose lock is held, must be driven again: time in ns, 0 for at once, UET_TIME_NEVER
- * for not until something arrives.
- */
-uint64_t uet_ep_next(const struct uet_ep *ep);
-
-/*
- * Work was posted from the application's side that is due at @when (uet_ep_next): wake threads
+ * Work was posted from the application's side that is due at @when (uet_fep_next): wake threads
  * that sleep for this endpoint and would come too late. To be called without the lock.
  */
 void uet_ep_kick(struct uet_ep *ep, uint64_t when);
@@ -115,7 +87,7 @@ ssize_t uet_ep_recv(struct uet_ep *ep, const struct uet_recv_args *args);
 /* Drop messages that were claimed and never received. */
 void uet_ep_drop_claims(struct uet_ep *ep);
 
-/* Completion callbacks of the SES. @upper is the endpoint. */
+/* Completion callbacks of the SES. @upper is the FEP; tx->owner and rx->owner the endpoint. */
 extern const struct uet_ses_upper_ops uet_ep_ses_ops;
 
 extern struct fi_ops_msg uet_msg_ops;

@@ -18,10 +18,10 @@ static ssize_t ep_cancel(struct fid *fid, void *context)
 
 	if (!ep->enabled)
 		return -FI_EOPBADSTATE;
-	uet_lock(&ep->lock);
+	uet_lock(&ep->fep->lock);
 	/* Consumers take "nothing found" for success: the operation is finished or will be. */
-	uet_ses_cancel(ep->ses, context);
-	uet_unlock(&ep->lock);
+	uet_ses_cancel(ep->fep->ses, context);
+	uet_unlock(&ep->fep->lock);
 	return 0;
 }
 
@@ -123,7 +123,7 @@ static int ep_getname(struct fid *fid, void *addr, size_t *addrlen)
 
 	if (!addrlen || (!addr && *addrlen))
 		return -FI_EINVAL;
-	return uet_name_write(&ep->name, ep->addr_format, addr, addrlen);
+	return uet_name_write(&ep->fep->name, ep->addr_format, addr, addrlen);
 }
 
 static int ep_getpeer(struct fid_ep *fid, void *addr, size_t *addrlen)

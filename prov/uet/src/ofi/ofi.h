@@ -10,9 +10,9 @@
  *
  * Locks, in the order in which they may be taken:
  *   wait set or poll set -> prepare_lock of a wait object -> progress set lock ->
- *   endpoint lock -> { AV lock | CQ lock | EQ lock | other locks of a wait object }
- * The last group is a leaf: nothing is taken inside. An endpoint's lock protects its NIC, PDS
- * and SES. For FI_THREAD_DOMAIN with manual progress the locks of endpoints, AVs, CQs and the
+ *   FEP lock -> { AV lock | CQ lock | EQ lock | domain lock | other locks of a wait object }
+ * The last group is a leaf: nothing is taken inside. A FEP's lock protects its NIC, PDS and
+ * SES. For FI_THREAD_DOMAIN with manual progress the locks of FEPs, AVs, CQs and the
  * domain are switched off.
  */
 #ifndef UET_OFI_OFI_H
@@ -113,7 +113,7 @@ struct uet_fabric {
 };
 
 struct uet_eq;
-
+struct uet_fep;
 struct uet_mr_map;
 
 struct uet_domain {
@@ -131,6 +131,7 @@ struct uet_domain {
 	struct uet_eq *eq;		/* bound for asynchronous events, or NULL */
 	struct uet_lock lock;		/* protects what follows */
 	struct uet_mr_map *mrs;
+	struct uet_list feps;		/* those that run */
 	struct uet_progress_thread *thread; /* FI_PROGRESS_AUTO, started with the first endpoint */
 };
 
@@ -251,9 +252,9 @@ void uet_cq_write(struct uet_cq *cq, const struct uet_cq_event *event);
 void uet_cq_write_error(struct uet_cq *cq, const struct uet_cq_event *event, size_t olen, int err,
 			uint32_t prov_errno, const void *err_data, size_t err_data_size);
 
-/* Bind or unbind an endpoint: reading the queue then drives it. Take no endpoint lock before. */
-int uet_cq_add_ep(struct uet_cq *cq, struct uet_ep *ep);
-void uet_cq_del_ep(struct uet_cq *cq, struct uet_ep *ep);
+/* Attach or detach a FEP: reading the queue then drives it. Take no FEP lock before. */
+int uet_cq_add_fep(struct uet_cq *cq, struct uet_fep *fep);
+void uet_cq_del_fep(struct uet_cq *cq, struct uet_fep *fep);
 
 /* The progress set and wait object of @cq, for fi_trywait and poll sets. */
 struct uet_progress_set *uet_cq_progress(struct uet_cq *cq);
@@ -279,8 +280,8 @@ int uet_cntr_open(struct fid_domain *domain, struct fi_cntr_attr *attr, struct f
 /* One more success (@ok) or failure. Wakes waiters. */
 void uet_cntr_inc(struct uet_cntr *cntr, bool ok);
 
-int uet_cntr_add_ep(struct uet_cntr *cntr, struct uet_ep *ep);
-void uet_cntr_del_ep(struct uet_cntr *cntr, struct uet_ep *ep);
+int uet_cntr_add_fep(struct uet_cntr *cntr, struct uet_fep *fep);
+void uet_cntr_del_fep(struct uet_cntr *cntr, struct uet_fep *fep);
 struct uet_progress_set *uet_cntr_progress(struct uet_cntr *cntr);
 struct uet_wait *uet_cntr_wait_obj(struct uet_cntr *cntr);
 uet_ref *uet_cntr_ref(struct uet_cntr *cntr);

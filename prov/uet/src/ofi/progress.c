@@ -8,7 +8,7 @@
 
 #include <rdma/fi_errno.h>
 
-#include "ofi/ep.h"
+#include "ofi/fep.h"
 
 void uet_progress_init(struct uet_progress_set *set, struct uet_wait *wait)
 {
@@ -22,29 +22,29 @@ void uet_progress_destroy(struct uet_progress_set *set)
 	pthread_mutex_destroy(&set->lock);
 }
 
-static struct uet_progress_entry *find_entry(struct uet_progress_set *set, struct uet_ep *ep)
+static struct uet_progress_entry *find_entry(struct uet_progress_set *set, struct uet_fep *fep)
 {
 	uint32_t i;
 
 	for (i = 0; i < set->count; i++)
-		if (set->entries[i].ep == ep)
+		if (set->entries[i].fep == fep)
 			return &set->entries[i];
 	return NULL;
 }
 
-static int watch_ep(struct uet_progress_set *set, struct uet_ep *ep)
+static int watch(struct uet_progress_set *set, struct uet_fep *fep)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
 
-	if (!set->wait || set->wait->epfd < 0 || uet_ep_fd(ep) < 0)
+	if (!set->wait || set->wait->epfd < 0 || uet_fep_fd(fep) < 0)
 		return 0;
-	return epoll_ctl(set->wait->epfd, EPOLL_CTL_ADD, uet_ep_fd(ep), &ev) ? -errno : 0;
+	return epoll_ctl(set->wait->epfd, EPOLL_CTL_ADD, uet_fep_fd(fep), &ev) ? -errno : 0;
 }
 
-static void unwatch_ep(struct uet_progress_set *set, struct uet_ep *ep)
+static void unwatch(struct uet_progress_set *set, struct uet_fep *fep)
 {
-	if (set->wait && set->wait->epfd >= 0 && uet_ep_fd(ep) >= 0)
-		epoll_ctl(set->wait->epfd, EPOLL_CTL_DEL, uet_ep_fd(ep), NULL);
+	if (set->wait && set->wait->epfd >= 0 && uet_fep_fd(fep) >= 0)
+		epoll_ctl(set->wait->epfd, EPOLL_CTL_DEL, uet_fep_fd(fep), NULL);
 }
 
 static int grow(struct uet_progress_set *set)
@@ -59,9 +59,9 @@ static int grow(struct uet_progress_set *set)
 	return 0;
 }
 
-static int add_locked(struct uet_progress_set *set, struct uet_ep *ep)
+static int add_locked(struct uet_progress_set *set, struct uet_fep *fep)
 {
-	struct uet_progress_entry *entry = find_entry(set, ep);
+	struct uet_progress_entry *entry = find_entry(set, fep);
 	int ret;
 
 	if (entry) {
@@ -73,32 +73,32 @@ static int add_locked(struct uet_progress_set *set, struct uet_ep *ep)
 		if (ret)
 			return ret;
 	}
-	ret = watch_ep(set, ep);
+	ret = watch(set, fep);
 	if (!ret)
-		set->entries[set->count++] = (struct uet_progress_entry){ .ep = ep, .refs = 1 };
+		set->entries[set->count++] = (struct uet_progress_entry){ .fep = fep, .refs = 1 };
 	return ret;
 }
 
-int uet_progress_add(struct uet_progress_set *set, struct uet_ep *ep)
+int uet_progress_add(struct uet_progress_set *set, struct uet_fep *fep)
 {
 	int ret;
 
 	pthread_mutex_lock(&set->lock);
-	ret = add_locked(set, ep);
+	ret = add_locked(set, fep);
 	pthread_mutex_unlock(&set->lock);
 	if (!ret && set->wait)
 		uet_wait_notify(set->wait);
 	return ret;
 }
 
-void uet_progress_del(struct uet_progress_set *set, struct uet_ep *ep)
+void uet_progress_del(struct uet_progress_set *set, struct uet_fep *fep)
 {
 	struct uet_progress_entry *entry;
 
 	pthread_mutex_lock(&set->lock);
-	entry = find_entry(set, ep);
+	entry = find_entry(set, fep);
 	if (entry && --entry->refs == 0) {
-		unwatch_ep(set, ep);
+		unwatch(set, fep);
 		*entry = set->entries[--set->count];
 	}
 	pthread_mutex_unlock(&set->lock);
@@ -110,7 +110,7 @@ void uet_progress_run(struct uet_progress_set *set)
 
 	pthread_mutex_lock(&set->lock);
 	for (i = 0; i < set->count; i++)
-		uet_ep_progress(set->entries[i].ep);
+		uet_fep_progress(set->entries[i].fep);
 	pthread_mutex_unlock(&set->lock);
 }
 

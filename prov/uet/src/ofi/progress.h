@@ -22,7 +22,7 @@
 
 #include "base/list.h"
 
-struct uet_ep;
+struct uet_fep;
 struct uet_domain;
 
 struct uet_wait {
@@ -76,7 +76,7 @@ bool uet_wait_take_signal(struct uet_wait *wait);
 int uet_wait_control(struct uet_wait *wait, int command, void *arg);
 
 struct uet_progress_entry {
-	struct uet_ep *ep;
+	struct uet_fep *fep;
 	uint32_t refs;		/* an endpoint may be bound in several roles */
 };
 
@@ -95,9 +95,9 @@ void uet_progress_init(struct uet_progress_set *set, struct uet_wait *wait);
 /* Free an empty set. */
 void uet_progress_destroy(struct uet_progress_set *set);
 
-/* Add or remove @ep (counted: an endpoint may be bound twice). 0, -FI_ENOMEM or -errno. */
-int uet_progress_add(struct uet_progress_set *set, struct uet_ep *ep);
-void uet_progress_del(struct uet_progress_set *set, struct uet_ep *ep);
+/* Add or remove @fep (counted: an endpoint may be bound twice). 0, -FI_ENOMEM or -errno. */
+int uet_progress_add(struct uet_progress_set *set, struct uet_fep *fep);
+void uet_progress_del(struct uet_progress_set *set, struct uet_fep *fep);
 
 /* Drive every endpoint in @set once. */
 void uet_progress_run(struct uet_progress_set *set);

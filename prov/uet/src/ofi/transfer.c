@@ -101,7 +101,7 @@ static int tx_error(int err, uint32_t prov_errno)
 
 static void on_tx_done(void *upper, struct uet_ses_tx *tx, int err, uint32_t prov_errno)
 {
-	struct uet_ep *ep = upper;
+	struct uet_ep *ep = tx->owner;
 	struct uet_cq_event event = {
 		.op_context = tx->context,
 		.flags = FI_SEND | (tx->flags & (FI_MSG | FI_TAGGED)),
@@ -110,8 +110,9 @@ static void on_tx_done(void *upper, struct uet_ses_tx *tx, int err, uint32_t pro
 		.src_addr = FI_ADDR_NOTAVAIL,
 	};
 
+	(void)upper;
 	if (tx->flags & FI_INJECT_COMPLETE)
-		ep->detached--;
+		ep->fep->detached--;
 	if (err && !prov_errno)
 		prov_errno = (uint32_t)(FI_UET_ERR_LOCAL - err);
 	count(ep, FI_SEND, !err);
@@ -120,7 +121,7 @@ static void on_tx_done(void *upper, struct uet_ses_tx *tx, int err, uint32_t pro
 				   NULL, 0);
 	else if (ep->tx_cq && (tx->flags & FI_COMPLETION))
 		uet_cq_write(ep->tx_cq, &event);
-	uet_ses_tx_put(ep->ses, tx);
+	uet_ses_tx_put(ep->fep->ses, tx);
 }
 
 static int check_send(const struct uet_ep *ep, const struct uet_send_args *args, size_t len)
@@ -151,6 +152,7 @@ static int describe_send(struct uet_ep *ep, const struct uet_send_args *args,
 		ret = uet_av_dest(ep->av, args->dest, &tx->dest);
 	if (ret)
 		return ret;
+	tx->owner = ep;
 	tx->iov_cnt = (uint8_t)args->count;
 	tx->opcode = args->flags & FI_TAGGED ? UET_OP_TAGGED_SEND : UET_OP_SEND;
 	tx->mode = (uint8_t)ep->mode;
@@ -172,22 +174,22 @@ static int describe_send(struct uet_ep *ep, const struct uet_send_args *args,
 
 static ssize_t send_locked(struct uet_ep *ep, const struct uet_send_args *args)
 {
-	struct uet_ses_tx *tx = uet_ses_tx_get(ep->ses);
+	struct uet_ses_tx *tx = uet_ses_tx_get(ep->fep->ses);
 	int ret;
 
 	if (!tx)
 		return -FI_EAGAIN;
 	ret = describe_send(ep, args, tx);
 	if (!ret)
-		ret = uet_ses_send(ep->ses, tx, uet_clock_ns());
+		ret = uet_ses_send(ep->fep->ses, tx, uet_clock_ns());
 	if (ret) {
-		uet_ses_tx_put(ep->ses, tx);
+		uet_ses_tx_put(ep->fep->ses, tx);
 		return ret;
 	}
 	if (args->silent)
-		ep->detached++;
+		ep->fep->detached++;
 	if (!(args->flags & FI_MORE))
-		uet_pds_flush(ep->pds);
+		uet_pds_flush(ep->fep->pds);
 	return 0;
 }
 
@@ -198,15 +200,15 @@ ssize_t uet_ep_send(struct uet_ep *ep, const struct uet_send_args *args)
 
 	if (uet_unlikely(!ep->enabled))
 		return -FI_EOPBADSTATE;
-	uet_lock(&ep->lock);
+	uet_lock(&ep->fep->lock);
 	ret = send_locked(ep, args);
 	if (ret == -FI_EAGAIN)
-		uet_ep_progress_locked(ep);
+		uet_fep_progress_locked(ep->fep);
 	/* A failing call must not hold back what FI_MORE delayed. */
 	else if (ret)
-		uet_pds_flush(ep->pds);
-	next = uet_ep_next(ep);
-	uet_unlock(&ep->lock);
+		uet_pds_flush(ep->fep->pds);
+	next = uet_fep_next(ep->fep);
+	uet_unlock(&ep->fep->lock);
 	if (!ret)
 		uet_ep_kick(ep, next);
 	return ret;
@@ -270,12 +272,13 @@ static size_t lost_bytes(const struct uet_ses_rx_result *res)
 
 static void on_rx_done(void *upper, struct uet_ses_rx *rx, const struct uet_ses_rx_result *res)
 {
-	struct uet_ep *ep = upper;
+	struct uet_ep *ep = rx->owner;
 	struct uet_cq_event event = {
 		.op_context = rx->context,
 		.buf = rx->iov_cnt ? rx->iov[0].iov_base : NULL,
 	};
 
+	(void)upper;
 	fill_rx_event(ep, res, &event);
 	count(ep, FI_RECV, !res->err);
 	if (ep->rx_cq && res->err)
@@ -283,7 +286,7 @@ static void on_rx_done(void *upper, struct uet_ses_rx *rx, const struct uet_ses_
 				   res->rc, NULL, 0);
 	else if (ep->rx_cq)
 		report_rx(ep, res, rx->flags, &event);
-	uet_ses_rx_put(ep->ses, rx);
+	uet_ses_rx_put(ep->fep->ses, rx);
 }
 
 const struct uet_ses_upper_ops uet_ep_ses_ops = {
@@ -294,6 +297,7 @@ const struct uet_ses_upper_ops uet_ep_ses_ops = {
 static int describe_pattern(struct uet_ep *ep, const struct uet_recv_args *args,
 			    struct uet_ses_rx *rx)
 {
+	rx->owner = ep;
 	rx->queue = args->flags & FI_TAGGED ? UET_SES_TAGGED : UET_SES_UNTAGGED;
 	rx->tag = args->tag;
 	rx->ignore = args->ignore;
@@ -316,17 +320,17 @@ static int describe_recv(struct uet_ep *ep, const struct uet_recv_args *args,
 
 static ssize_t post_recv(struct uet_ep *ep, const struct uet_recv_args *args)
 {
-	struct uet_ses_rx *rx = uet_ses_rx_get(ep->ses);
+	struct uet_ses_rx *rx = uet_ses_rx_get(ep->fep->ses);
 	int ret;
 
 	if (!rx)
 		return -FI_EAGAIN;
 	ret = describe_recv(ep, args, rx);
 	if (ret) {
-		uet_ses_rx_put(ep->ses, rx);
+		uet_ses_rx_put(ep->fep->ses, rx);
 		return ret;
 	}
-	uet_ses_recv(ep->ses, rx, uet_clock_ns());
+	uet_ses_recv(ep->fep->ses, rx, uet_clock_ns());
 	return 0;
 }
 
@@ -354,7 +358,7 @@ void uet_ep_drop_claims(struct uet_ep *ep)
 	while (!uet_list_empty(&ep->claims)) {
 		claim = uet_list_entry(uet_list_first(&ep->claims), struct uet_claim, link);
 		uet_list_del(&claim->link);
-		uet_ses_claimed_discard(ep->ses, claim->unex);
+		uet_ses_claimed_discard(ep->fep->ses, claim->unex);
 		free(claim);
 	}
 }
@@ -403,8 +407,8 @@ static ssize_t peek(struct uet_ep *ep, const struct uet_recv_args *args)
 		if (!claim)
 			return -FI_EAGAIN;
 	}
-	uet_ep_progress_locked(ep);
-	if (uet_ses_peek(ep->ses, &pattern, action, &res, &unex)) {
+	uet_fep_progress_locked(ep->fep);
+	if (uet_ses_peek(ep->fep->ses, &pattern, action, &res, &unex)) {
 		free(claim);
 		write_no_message(ep, args);
 		return 0;
@@ -426,20 +430,20 @@ static ssize_t recv_claimed(struct uet_ep *ep, const struct uet_recv_args *args)
 	if (!claim)
 		return -FI_EINVAL;
 	if (args->flags & FI_DISCARD) {
-		uet_ses_claimed_discard(ep->ses, claim->unex);
+		uet_ses_claimed_discard(ep->fep->ses, claim->unex);
 		write_peek_entry(ep, args, &claim->res);
 		free(claim);
 		return 0;
 	}
-	rx = uet_ses_rx_get(ep->ses);
+	rx = uet_ses_rx_get(ep->fep->ses);
 	ret = rx ? describe_recv(ep, args, rx) : -FI_EAGAIN;
 	if (ret) {
 		if (rx)
-			uet_ses_rx_put(ep->ses, rx);
+			uet_ses_rx_put(ep->fep->ses, rx);
 		uet_list_add_after(&ep->claims, &claim->link);
 		return ret;
 	}
-	uet_ses_claimed_recv(ep->ses, claim->unex, rx, uet_clock_ns());
+	uet_ses_claimed_recv(ep->fep->ses, claim->unex, rx, uet_clock_ns());
 	free(claim);
 	return 0;
 }
@@ -463,10 +467,10 @@ ssize_t uet_ep_recv(struct uet_ep *ep, const struct uet_recv_args *args)
 		return -FI_EOPBADSTATE;
 	if (args->flags & ~RECV_FLAGS)
 		return -FI_EBADFLAGS;
-	uet_lock(&ep->lock);
+	uet_lock(&ep->fep->lock);
 	ret = recv_locked(ep, args);
 	if (ret == -FI_EAGAIN)
-		uet_ep_progress_locked(ep);
-	uet_unlock(&ep->lock);
+		uet_fep_progress_locked(ep->fep);
+	uet_unlock(&ep->fep->lock);
 	return ret;
 }

@@ -25,7 +25,7 @@
 
 #include "base/clock.h"
 #include "base/util.h"
-#include "ofi/ep.h"
+#include "ofi/fep.h"
 
 static int watch(int epfd, int fd)
 {
@@ -241,7 +241,7 @@ static uint64_t settle(struct uet_progress_set *set)
 
 	pthread_mutex_lock(&set->lock);
 	for (i = 0; i < set->count; i++)
-		next = uet_min_u64(next, uet_ep_settle(set->entries[i].ep));
+		next = uet_min_u64(next, uet_fep_settle(set->entries[i].fep));
 	pthread_mutex_unlock(&set->lock);
 	return next;
 }

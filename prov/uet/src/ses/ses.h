@@ -63,8 +63,9 @@ struct uet_ses_tx {
 	uint64_t data;
 	size_t len;		/* sum of iov, <= UET_SES_MAX_MSG */
 	struct iovec iov[UET_SES_IOV];
-	void *context;		/* the caller's, untouched */
-	uint64_t flags;		/* the caller's, untouched */
+	void *owner;		/* the caller's, untouched */
+	void *context;		/* the same */
+	uint64_t flags;		/* the same */
 	/* Private to ses/. */
 	struct uet_list link;	/* active, paused, finished, or a hold's waiting list */
 	struct uet_ses_hold *hold;	/* it was refused and blocks later ones (ROD) */
@@ -104,8 +105,9 @@ struct uet_ses_rx {
 	size_t len;		/* sum of iov */
 	struct uet_ses_source source;
 	struct iovec iov[UET_SES_IOV];
-	void *context;		/* the caller's, untouched */
-	uint64_t flags;		/* the caller's, untouched */
+	void *owner;		/* the caller's, untouched */
+	void *context;		/* the same */
+	uint64_t flags;		/* the same */
 	/* Private to ses/. */
 	struct uet_list link;
 	struct uet_ses_cursor cur;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Driving an endpoint whose device is no network: when it has to be driven again. */
+/* Driving a FEP whose device is no network: when it has to be driven again. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,7 +54,7 @@ static const struct uet_nic_ops device_ops = {
 struct bench {
 	struct device device;
 	struct uet_domain domain;
-	struct uet_ep ep;
+	struct uet_fep fep;
 };
 
 static int set_up(void **state)
@@ -83,12 +83,12 @@ static int set_up(void **state)
 	b->device.nic.ops = &device_ops;
 	b->device.nic.mtu = 1400;
 	b->device.nic.addr.family = AF_INET;
-	b->ep.nic = &b->device.nic;
-	b->ep.domain = &b->domain;
-	uet_lock_init(&b->ep.lock, true);
-	assert_int_equal(uet_ses_create(&cfg, b->ep.nic, &uet_ep_ses_ops, &b->ep,
-					uet_clock_ns(), &b->ep.ses), 0);
-	b->ep.pds = uet_ses_pds(b->ep.ses);
+	b->fep.nic = &b->device.nic;
+	b->fep.domain = &b->domain;
+	uet_lock_init(&b->fep.lock, true);
+	assert_int_equal(uet_ses_create(&cfg, b->fep.nic, &uet_ep_ses_ops, &b->fep,
+					uet_clock_ns(), &b->fep.ses), 0);
+	b->fep.pds = uet_ses_pds(b->fep.ses);
 	*state = b;
 	return 0;
 }
@@ -97,8 +97,8 @@ static int tear_down(void **state)
 {
 	struct bench *b = *state;
 
-	uet_ses_destroy(b->ep.ses);
-	uet_lock_destroy(&b->ep.lock);
+	uet_ses_destroy(b->fep.ses);
+	uet_lock_destroy(&b->fep.lock);
 	test_free(b);
 	uet_config_free();
 	return 0;
@@ -106,7 +106,7 @@ static int tear_down(void **state)
 
 static void send_something(struct bench *b)
 {
-	struct uet_ses_tx *tx = uet_ses_tx_get(b->ep.ses);
+	struct uet_ses_tx *tx = uet_ses_tx_get(b->fep.ses);
 
 	assert_non_null(tx);
 	tx->opcode = UET_OP_SEND;
@@ -115,19 +115,19 @@ static void send_something(struct bench *b)
 	tx->dest.addr.port = UET_PORT;
 	tx->dest.resource_index = 1;
 	tx->dest.relative = true;
-	assert_int_equal(uet_ses_send(b->ep.ses, tx, uet_clock_ns()), 0);
+	assert_int_equal(uet_ses_send(b->fep.ses, tx, uet_clock_ns()), 0);
 }
 
 static void test_rest(void **state)
 {
 	struct bench *b = *state;
 
-	assert_true(uet_ep_settle(&b->ep) > uet_clock_ns() + HOUR / 2);
+	assert_true(uet_fep_settle(&b->fep) > uet_clock_ns() + HOUR / 2);
 	send_something(b);
-	assert_int_equal(uet_ep_next(&b->ep), 0);
-	assert_true(uet_ep_settle(&b->ep) > uet_clock_ns() + HOUR / 2);
+	assert_int_equal(uet_fep_next(&b->fep), 0);
+	assert_true(uet_fep_settle(&b->fep) > uet_clock_ns() + HOUR / 2);
 	assert_int_equal(b->device.taken, 1);
-	assert_true(uet_ep_next(&b->ep) > uet_clock_ns() + HOUR / 2);
+	assert_true(uet_fep_next(&b->fep) > uet_clock_ns() + HOUR / 2);
 }
 
 /* No event tells when a full device takes packets again: the timer must. */
@@ -138,12 +138,12 @@ static void test_full_device(void **state)
 
 	b->device.full = true;
 	send_something(b);
-	next = uet_ep_settle(&b->ep);
+	next = uet_fep_settle(&b->fep);
 	assert_int_equal(b->device.taken, 0);
 	assert_true(b->device.calls > 0);
 	assert_true(next < uet_clock_ns() + HOUR / 2);
 	b->device.full = false;
-	assert_true(uet_ep_settle(&b->ep) > uet_clock_ns() + HOUR / 2);
+	assert_true(uet_fep_settle(&b->fep) > uet_clock_ns() + HOUR / 2);
 	assert_int_equal(b->device.taken, 1);
 }
 

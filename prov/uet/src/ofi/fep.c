@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Life of a FEP: open (its socket is bound at once, so that its name is final), start (PDS and
+ * SES come to life), progress, stop (lingers for what was reported sent), close.
+ */
+#include "ofi/fep.h"
+
+#include <poll.h>
+#include <stdlib.h>
+
+#include "nic/udp.h"
+#include "ofi/ep.h"
+
+#define FEP_RX_BATCH 64
+/* Acknowledgements wait for an idle poll, but not longer than this many busy ones. */
+#define FEP_MAX_ROUNDS 4
+/* Settling ends after this many rounds, however busy the peers are. */
+#define FEP_SETTLE_ROUNDS 64
+/* Pause while the device takes no packets: nothing tells when it does again. */
+#define FEP_TX_PAUSE (1 * UET_NSEC_PER_MSEC)
+
+int uet_fep_progress_locked(struct uet_fep *fep)
+{
+	struct uet_nic_rx pkts[FEP_RX_BATCH];
+	uint64_t now = uet_clock_ns();
+	int n = fep->nic->ops->rx(fep->nic, pkts, FEP_RX_BATCH);
+
+	if (n > 0) {
+		uet_pds_rx(fep->pds, pkts, n, now);
+		fep->rounds++;
+	}
+	uet_ses_progress(fep->ses, now);
+	/* With automatic progress the application need not come back: nothing is put off. */
+	if (n > 0 && fep->rounds < FEP_MAX_ROUNDS && !fep->domain->auto_progress) {
+		uet_pds_progress(fep->pds, now, false);
+		return n;
+	}
+	fep->rounds = 0;
+	uet_pds_progress(fep->pds, now, true);
+	return n;
+}
+
+void uet_fep_progress(struct uet_fep *fep)
+{
+	/* Whoever holds the lock is making progress already. */
+	if (!uet_trylock(&fep->lock))
+		return;
+	uet_fep_progress_locked(fep);
+	uet_unlock(&fep->lock);
+}
+
+uint64_t uet_fep_next(const struct uet_fep *fep)
+{
+	if (uet_pds_pending(fep->pds))
+		return 0;
+	return uet_min_u64(uet_pds_next(fep->pds), uet_ses_next(fep->ses));
+}
+
+/* Returns whether @fep came to rest, and in @next when it has to be driven again. */
+static bool settle_once(struct uet_fep *fep, uint64_t *next)
+{
+	int n = uet_fep_progress_locked(fep);
+	uint64_t now = uet_clock_ns();
+
+	*next = uet_fep_next(fep);
+	if (n <= 0 && *next > now)
+		return true;
+	/* Packets that nobody reads yet must not be mistaken for rest. */
+	if (n > 0)
+		*next = 0;
+	else if (uet_pds_pending(fep->pds))
+		*next = now + FEP_TX_PAUSE;
+	return false;
+}
+
+uint64_t uet_fep_settle(struct uet_fep *fep)
+{
+	uint64_t next = 0;
+	int i;
+
+	uet_lock(&fep->lock);
+	for (i = 0; i < FEP_SETTLE_ROUNDS && !settle_once(fep, &next); i++)
+		;
+	uet_unlock(&fep->lock);
+	return next;
+}
+
+int uet_fep_fd(struct uet_fep *fep)
+{
+	return fep->nic->ops->fd(fep->nic);
+}
+
+/* ---- start and stop ---- */
+
+static int create_ses(struct uet_fep *fep, const struct fi_info *info, size_t inject_size)
+{
+	struct uet_ses_cfg cfg = {
+		.pds = uet_config.pds,
+		.job_id = uet_job_id(info->ep_attr->auth_key,
+				     info->ep_attr->auth_key_size, fep->domain->job_id),
+		.pid_on_fep = fep->name.pid_on_fep,
+		.resource_index = fep->name.resource_index,
+		.initiator = fep->name.initiator,
+		.payload_mtu = fep->payload_mtu,
+		.max_tx = (uint32_t)info->tx_attr->size,
+		.max_rx = (uint32_t)info->rx_attr->size,
+		.inject_size = (uint32_t)inject_size,
+		.max_unexpected = (uint32_t)uet_config.max_unexpected,
+		.max_unexpected_bytes = uet_config.max_unexpected_bytes,
+		.retry_time = 1 * UET_NSEC_PER_MSEC,
+		.retry_max = 100 * UET_NSEC_PER_MSEC,
+	};
+	uint64_t now = uet_clock_ns();
+	int ret;
+
+	cfg.pds.seed = now ^ (uint64_t)fep->nic->addr.port << 48 ^ (uintptr_t)fep;
+	cfg.pds.cms.mtu = fep->payload_mtu;
+	ret = uet_ses_create(&cfg, fep->nic, &uet_ep_ses_ops, fep, now, &fep->ses);
+	if (!ret)
+		fep->pds = uet_ses_pds(fep->ses);
+	return ret;
+}
+
+static int wait_ms(uint64_t now, uint64_t until)
+{
+	uint64_t ms = until > now ? (until - now) / UET_NSEC_PER_MSEC + 1 : 0;
+
+	return (int)uet_min_u64(ms, 1000);
+}
+
+/* Keep going until what was reported sent is acknowledged, or FI_UET_LINGER is over. */
+static void linger(struct uet_fep *fep)
+{
+	uint64_t now = uet_clock_ns();
+	uint64_t end = now + uet_config.linger;
+	struct pollfd pfd = { .fd = uet_fep_fd(fep), .events = POLLIN };
+	uint64_t next = uet_fep_settle(fep);
+
+	while (fep->detached && now < end) {
+		poll(&pfd, 1, wait_ms(now, uet_min_u64(next, end)));
+		next = uet_fep_settle(fep);
+		now = uet_clock_ns();
+	}
+	if (fep->detached)
+		FI_WARN(&uet_prov, FI_LOG_EP_CTRL,
+			"closed with %u sends unanswered after FI_UET_LINGER = %llu ms\n",
+			fep->detached,
+			(unsigned long long)(uet_config.linger / UET_NSEC_PER_MSEC));
+}
+
+int uet_fep_start(struct uet_fep *fep, const struct fi_info *info, size_t inject_size)
+{
+	int ret = create_ses(fep, info, inject_size);
+
+	if (ret)
+		return ret;
+	uet_lock(&fep->domain->lock);
+	uet_list_add_tail(&fep->domain->feps, &fep->link);
+	uet_unlock(&fep->domain->lock);
+	return 0;
+}
+
+void uet_fep_stop(struct uet_fep *fep)
+{
+	linger(fep);
+	uet_lock(&fep->domain->lock);
+	uet_list_del(&fep->link);
+	uet_unlock(&fep->domain->lock);
+	uet_lock(&fep->lock);
+	uet_pds_close(fep->pds, uet_clock_ns());
+	uet_pds_flush(fep->pds);
+	uet_unlock(&fep->lock);
+	uet_ses_destroy(fep->ses);
+	fep->ses = NULL;
+	fep->pds = NULL;
+}
+
+/* ---- the socket ---- */
+
+static const struct uet_port *find_port(const struct uet_domain *domain,
+					const struct uet_addr *addr)
+{
+	size_t i;
+
+	for (i = 0; i < domain->port_cnt; i++)
+		if (uet_addr_same_host(&domain->ports[i].addr, addr))
+			return &domain->ports[i];
+	return NULL;
+}
+
+/* The local address: the info's, else the domain's first of the wanted family. */
+static int local_addr(const struct uet_domain *domain, const struct fi_info *info,
+		      struct uet_addr *addr)
+{
+	struct uet_name name;
+	size_t i;
+	int ret;
+
+	if (info->src_addr) {
+		ret = uet_name_read_local(&name, info->addr_format, info->src_addr,
+					  info->src_addrlen);
+		*addr = name.addr;
+		return ret;
+	}
+	for (i = 0; i < domain->port_cnt; i++) {
+		*addr = domain->ports[i].addr;
+		if (info->addr_format == FI_SOCKADDR_IN && addr->family != AF_INET)
+			continue;
+		if (info->addr_format == FI_SOCKADDR_IN6 && addr->family != AF_INET6)
+			continue;
+		return 0;
+	}
+	return -FI_EADDRNOTAVAIL;
+}
+
+/* DSCP of data packets: the traffic class that the application asked for (fi_endpoint(3)). */
+static uint8_t data_dscp(const struct fi_info *info)
+{
+	uint32_t tclass = info->tx_attr->tclass;
+
+	if (!tclass)
+		tclass = info->domain_attr->tclass;
+	switch (tclass) {
+	case FI_TC_UNSPEC:
+	case FI_TC_BEST_EFFORT:
+	case FI_TC_BULK_DATA:
+	case FI_TC_SCAVENGER:
+		return (uint8_t)uet_config.dscp_data;
+	case FI_TC_LOW_LATENCY:
+	case FI_TC_DEDICATED_ACCESS:
+	case FI_TC_NETWORK_CTRL:
+		return (uint8_t)uet_config.dscp_control;
+	default:
+		return fi_tc_dscp_get(tclass);
+	}
+}
+
+static int open_nic(struct uet_fep *fep, const struct fi_info *info)
+{
+	struct uet_udp_cfg cfg = {
+		.first_port = uet_config.port,
+		.sndbuf = (uint32_t)uet_config.sndbuf,
+		.rcvbuf = (uint32_t)uet_config.rcvbuf,
+		.dscp_data = data_dscp(info),
+		.dscp_control = (uint8_t)uet_config.dscp_control,
+		.ecn = true,
+		.gso = uet_config.gso,
+		.gro = uet_config.gro,
+	};
+	const struct uet_port *port;
+	char text[UET_ADDR_STRLEN];
+	int ret;
+
+	ret = local_addr(fep->domain, info, &cfg.addr);
+	if (ret)
+		return ret;
+	port = find_port(fep->domain, &cfg.addr);
+	if (!port) {
+		FI_WARN(&uet_prov, FI_LOG_EP_CTRL, "%s is not an address of interface %s\n",
+			uet_addr_str(&cfg.addr, text, sizeof(text)), fep->domain->name);
+		return -FI_EADDRNOTAVAIL;
+	}
+	cfg.if_mtu = port->mtu;
+	ret = uet_udp_open(&cfg, &fep->nic);
+	if (ret)
+		FI_WARN(&uet_prov, FI_LOG_EP_CTRL, "cannot open a socket on %s: %s\n",
+			uet_addr_str(&cfg.addr, text, sizeof(text)), fi_strerror(-ret));
+	return ret;
+}
+
+int uet_fep_open(struct uet_domain *domain, const struct fi_info *info, struct uet_fep **out)
+{
+	struct uet_fep *fep = calloc(1, sizeof(*fep));
+	int ret;
+
+	if (!fep)
+		return -FI_ENOMEM;
+	fep->domain = domain;
+	ret = open_nic(fep, info);
+	if (ret) {
+		free(fep);
+		return ret;
+	}
+	uet_list_init(&fep->link);
+	uet_lock_init(&fep->lock, domain->locked);
+	fep->payload_mtu = uet_payload_mtu(fep->nic->mtu, uet_config.mtu);
+	uet_name_from_addr(&fep->name, &fep->nic->addr);
+	*out = fep;
+	return 0;
+}
+
+void uet_fep_close(struct uet_fep *fep)
+{
+	fep->nic->ops->close(fep->nic);
+	uet_lock_destroy(&fep->lock);
+	free(fep);
+}

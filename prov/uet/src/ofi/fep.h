@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A software FEP (design decision D1): one socket, with the PDS and SES that run over it, and
+ * one lock around all of it. An endpoint has a FEP of its own; the contexts of a scalable
+ * endpoint and the aliases of an endpoint (FI_ALIAS) share one.
+ */
+#ifndef UET_OFI_FEP_H
+#define UET_OFI_FEP_H
+
+#include "ofi/ofi.h"
+
+struct uet_fep {
+	struct uet_domain *domain;
+	struct uet_list link;		/* domain->feps, under domain->lock, while it runs */
+	struct uet_lock lock;		/* protects nic, ses and everything below them */
+	struct uet_nic *nic;
+	struct uet_ses *ses;		/* exists while it runs */
+	struct uet_pds *pds;		/* ses's */
+	struct uet_name name;
+	uint32_t payload_mtu;		/* bytes per packet */
+	uint32_t detached;		/* sends reported complete but not yet acknowledged */
+	uint8_t rounds;			/* progress rounds since acknowledgements were sent */
+};
+
+/*
+ * Open the socket that @info asks for on @domain, so that the FEP's name is final. Returns 0 and
+ * the object in @fep, -FI_ENOMEM, -FI_EADDRNOTAVAIL, -FI_EADDRINUSE or another -errno, logged.
+ */
+int uet_fep_open(struct uet_domain *domain, const struct fi_info *info, struct uet_fep **fep);
+
+/*
+ * Bring PDS and SES to life: @info tells the number of operations outstanding and the
+ * authorization key, @inject_size the largest copied payload. Returns 0, -FI_ENOMEM or
+ * -FI_EINVAL.
+ */
+int uet_fep_start(struct uet_fep *fep, const struct fi_info *info, size_t inject_size);
+
+/*
+ * Undo uet_fep_start: wait for what was reported sent (FI_UET_LINGER), tell the peers, forget
+ * the rest. The caller has taken it out of every progress set.
+ */
+void uet_fep_stop(struct uet_fep *fep);
+
+/* Close the socket and free @fep, which does not run. */
+void uet_fep_close(struct uet_fep *fep);
+
+/* Drive @fep once: receive, time-outs, repetitions, acknowledgements. Takes its lock. */
+void uet_fep_progress(struct uet_fep *fep);
+
+/* As above, with the lock held. Returns the number of packets received (or a negative errno). */
+int uet_fep_progress_locked(struct uet_fep *fep);
+
+/*
+ * Drive @fep until it has nothing left to do now, acknowledgements sent included, and return
+ * the time (ns) of its next time-out: UET_TIME_NEVER if none, 0 if it is still busy. While
+ * the device takes no packets that is the time to try again.
+ */
+uint64_t uet_fep_settle(struct uet_fep *fep);
+
+/* Descriptor that polls readable when packets wait; -1 if there is none. */
+int uet_fep_fd(struct uet_fep *fep);
+
+/*
+ * When @fep, whose lock is held, must be driven again: time in ns, 0 for at once, UET_TIME_NEVER
+ * for not until something arrives.
+ */
+uint64_t uet_fep_next(const struct uet_fep *fep);
+
+#endif /* UET_OFI_FEP_H */
