@@ -36,6 +36,8 @@ struct uet_pdc;
 enum uet_pds_mode {
 	UET_MODE_RUD = 0,	/* reliable, unordered */
 	UET_MODE_ROD = 1,	/* reliable, ordered */
+	UET_MODE_RUDI = 2,	/* reliable, unordered, may be delivered more than once; no PDC */
+	UET_MODE_UUD = 3,	/* unreliable datagram; no PDC */
 };
 
 #define UET_PDS_SES_MAX		96	/* longest SES header with extension */
@@ -44,12 +46,14 @@ enum uet_pds_mode {
 
 /*
  * A message on its way out, embedded in the upper floor's descriptor. The upper floor sets
- * pkt_cnt; everything else belongs to PDS from uet_pds_post until done().
+ * pkt_cnt and awaits; everything else belongs to PDS from uet_pds_post until done().
  */
 struct uet_pds_msg {
 	struct uet_list link;	/* in the PDC's send queue or list of unfinished ones */
-	struct uet_pdc *pdc;	/* NULL when not posted */
+	struct uet_pdc *pdc;	/* NULL when not posted, or posted without one (RUDI) */
+	bool awaits;		/* acknowledged packets stay open until uet_pds_answered */
 	uint32_t pkt_cnt;	/* packets of this message, >= 1 */
+	uint32_t psn0;		/* PSN (RUDI: packet id) of packet 0, once it was sent */
 	uint32_t next;		/* index of the next packet to send for the first time */
 	uint32_t completed;	/* packets acknowledged */
 };
@@ -68,7 +72,7 @@ struct uet_pds_fill {
 
 /* A request packet that arrived, in sequence as its mode promises, never twice. */
 struct uet_pds_rx {
-	struct uet_pdc *pdc;
+	struct uet_pdc *pdc;			/* NULL in modes RUDI and UUD */
 	const struct uet_addr *src;	/* source address and port of this packet */
 	uint32_t psn;
 	uint8_t mode;			/* enum uet_pds_mode */
@@ -112,7 +116,10 @@ struct uet_pds_upper_ops {
 	 */
 	void (*done)(void *upper, struct uet_pds_msg *msg, int err, uint8_t nack);
 
-	/* A request packet arrived. Fill in @answer (zeroed before the call). */
+	/*
+	 * A request packet arrived. Fill in @answer (zeroed before the call); in mode UUD
+	 * nobody reads it. In mode RUDI the same packet may come again.
+	 */
 	void (*rx)(void *upper, const struct uet_pds_rx *rx, struct uet_pds_answer *answer);
 
 	/*
@@ -179,6 +186,43 @@ void uet_pds_destroy(struct uet_pds *pds);
  */
 int uet_pds_post(struct uet_pds *pds, const struct uet_addr *dst, enum uet_pds_mode mode,
 		 struct uet_pds_msg *msg, uint64_t now);
+
+/*
+ * Queue @msg in the return direction of @pdc, which a peer opened (uet_pds_rx.pdc): read data,
+ * UEC 3.5.4. The PDC is the peer's to close, and it does not while it waits for this. Returns
+ * 0, or -EAGAIN when there is no memory for it, with no effect.
+ */
+int uet_pds_post_return(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_pds_msg *msg,
+			uint64_t now);
+
+/*
+ * Packet @index of @msg, which awaits, has its answer: an acknowledged read whose data came as
+ * a request of the return direction. No effect if it had one. done() may follow, not inside.
+ */
+void uet_pds_answered(struct uet_pds *pds, struct uet_pds_msg *msg, uint32_t index);
+
+/*
+ * The message and (in *@index) the packet that @psn of the PDC, in the direction in which we
+ * send, carries; NULL if it is not open. For responses that name a PSN (UEC Table 3-13).
+ */
+struct uet_pds_msg *uet_pdc_msg_at(struct uet_pdc *pdc, uint32_t psn, uint32_t *index);
+
+/*
+ * Send @msg as UET_MODE_RUDI requests to @dst: each packet on its own, repeated until its
+ * RUDI response arrives, which response() gets, whatever it says. Returns 0 (done() follows,
+ * with err as for uet_pds_post), or -EAGAIN when too many such packets are out.
+ */
+int uet_pds_post_rudi(struct uet_pds *pds, const struct uet_addr *dst, struct uet_pds_msg *msg,
+		      uint64_t now);
+
+/*
+ * Send one UUD datagram to @dst: SES header @ses of @ses_len bytes and format @next_hdr, and
+ * payload @iov, both copied or sent before the call returns. Nobody tells what became of it.
+ * Returns 0, or -EAGAIN when the batch is full and the NIC takes nothing.
+ */
+int uet_pds_send_uud(struct uet_pds *pds, const struct uet_addr *dst, uint8_t next_hdr,
+		     const uint8_t *ses, size_t ses_len, const struct iovec *iov, uint8_t iov_cnt,
+		     uint64_t now);
 
 /*
  * Stop @msg: no packet beyond those already sent, except that with @last the next index

@@ -47,12 +47,59 @@ struct uet_ses_cursor {
 
 struct uet_ses_hold;
 
-/* A send. Taken from and returned to the SES's pool; lives until tx_done has returned. */
+/* Memory that the CPU cannot reach by itself. Both return 0 or a negative errno. */
+struct uet_ses_mem {
+	/* Copy @n bytes from host memory @src to @dst, an address of that memory. */
+	int (*put)(const struct uet_ses_mem *mem, void *dst, const void *src, size_t n);
+	/* Copy @n bytes from @src, an address of that memory, to host memory @dst. */
+	int (*get)(const struct uet_ses_mem *mem, void *dst, const void *src, size_t n);
+};
+
+/* Rights of peers on a region, bits. */
+#define UET_SES_REMOTE_READ	0x1
+#define UET_SES_REMOTE_WRITE	0x2
+
+/* A region that peers may read and write; the floor above owns it. */
+struct uet_ses_region {
+	const struct iovec *iov;	/* segments, one after the other */
+	size_t iov_cnt;
+	uint64_t len;			/* sum of them */
+	uint64_t base;			/* buffer_offset that means the first byte (FI_MR_VIRT_ADDR) */
+	uint64_t key;
+	uint32_t job_id;		/* the only job that may use it; 0: any */
+	uint8_t access;			/* UET_SES_REMOTE_* */
+	bool idempotent;		/* RUDI requests are welcome (key bit 63) */
+	const struct uet_ses_mem *mem;	/* NULL: ordinary memory */
+};
+
+/* Operands of an atomic. Taken from the SES's pool, returned with its uet_ses_tx. */
+struct uet_ses_amo {
+	uint8_t op;			/* UET atomic opcode, Table 3-21, or UET_AMO_* of ses.h */
+	uint8_t type;			/* UET datatype, Table 3-22, or UET_AMO_TYPE_* */
+	uint8_t size;			/* bytes per element */
+	uint8_t compare_cnt;		/* fragments; 0: no compare values */
+	uint8_t result_cnt;		/* fragments; 0: nothing is fetched */
+	struct iovec compare[UET_SES_IOV];
+	struct iovec result[UET_SES_IOV];
+};
+
+/*
+ * A send, RMA or atomic operation. Taken from and returned to the SES's pool; lives until
+ * tx_done has returned.
+ *
+ *   opcode                  iov                     more
+ *   SEND, TAGGED_SEND       what is sent            tag, data
+ *   DATAGRAM_SEND           what is sent            data; one packet; mode UUD
+ *   WRITE                   what is written         offset, key, data
+ *   READ                    where it is read to     offset, key
+ *   ATOMIC                  operands                offset, key, amo
+ *   FETCHING_ATOMIC         operands (may be none)  offset, key, amo with result
+ */
 struct uet_ses_tx {
 	struct uet_pds_msg msg;
 	/* Set by the caller. */
 	struct uet_ses_dest dest;
-	uint8_t opcode;		/* UET_OP_SEND or UET_OP_TAGGED_SEND */
+	uint8_t opcode;		/* enum uet_ses_op, see above */
 	uint8_t mode;		/* enum uet_pds_mode */
 	bool dc;		/* delivery complete asked */
 	bool has_data;		/* header data (FI_REMOTE_CQ_DATA) */
@@ -61,7 +108,10 @@ struct uet_ses_tx {
 	uint8_t iov_cnt;
 	uint64_t tag;
 	uint64_t data;
-	size_t len;		/* sum of iov, <= UET_SES_MAX_MSG */
+	uint64_t offset;	/* RMA, atomics: where in the region (buffer_offset) */
+	uint64_t key;		/* RMA, atomics: of the region */
+	struct uet_ses_amo *amo; /* atomics; from uet_ses_amo_get */
+	size_t len;		/* sum of iov, <= UET_SES_MAX_MSG; FETCHING_ATOMIC: of the result */
 	struct iovec iov[UET_SES_IOV];
 	void *owner;		/* the caller's, untouched */
 	void *context;		/* the same */
@@ -127,7 +177,18 @@ struct uet_ses_rx_result {
 	struct uet_ses_source source;
 };
 
-/* What SES tells the floor above. All run inside a call of the owner. */
+/* An RMA or atomic operation of a peer that is complete here. */
+struct uet_ses_rma_event {
+	uint8_t opcode;		/* UET_OP_WRITE, _READ, _ATOMIC or _FETCHING_ATOMIC */
+	bool has_data;		/* WRITE with header data */
+	uint64_t data;
+	size_t len;		/* bytes written, read or modified */
+	uint64_t offset;	/* buffer_offset of the request */
+	uint16_t resource_index; /* that it was addressed to */
+	struct uet_ses_source source;
+};
+
+/* What SES asks of and tells the floor above. All run inside a call of the owner. */
 struct uet_ses_upper_ops {
 	/*
 	 * @tx is finished: @err = 0, or a negative errno with @prov_errno = SES return code
@@ -138,6 +199,20 @@ struct uet_ses_upper_ops {
 
 	/* @rx is finished. The caller returns it with uet_ses_rx_put (may be done inside). */
 	void (*rx_done)(void *upper, struct uet_ses_rx *rx, const struct uet_ses_rx_result *res);
+
+	/*
+	 * The region that @key names for requests to @resource_index; NULL: none. It stays valid
+	 * until uet_ses_region_gone says otherwise. May be NULL: no regions.
+	 */
+	const struct uet_ses_region *(*region)(void *upper, uint64_t key,
+					       uint16_t resource_index);
+
+	/*
+	 * A peer's operation on @region is complete (not for RUDI, which may repeat itself).
+	 * May be NULL.
+	 */
+	void (*rma_done)(void *upper, const struct uet_ses_region *region,
+			 const struct uet_ses_rma_event *event);
 };
 
 struct uet_ses_cfg {
@@ -182,6 +257,21 @@ struct uet_ses_tx *uet_ses_tx_get(struct uet_ses *ses);
 
 /* Give a descriptor back: after tx_done, or when uet_ses_send refused it. */
 void uet_ses_tx_put(struct uet_ses *ses, struct uet_ses_tx *tx);
+
+/* Take operands for a tx; NULL when max_tx are out. uet_ses_tx_put returns them. */
+struct uet_ses_amo *uet_ses_amo_get(struct uet_ses *ses);
+
+/*
+ * Most elements of @size bytes that one atomic may have: @fetch for those with a result,
+ * @compare for those with compare values.
+ */
+size_t uet_ses_amo_max(const struct uet_ses *ses, size_t size, bool fetch, bool compare);
+
+/*
+ * @region is about to vanish: nothing touches its memory after this call. Messages under way
+ * to it fail with BAD_MKEY at their sources. The floor above no longer finds it.
+ */
+void uet_ses_region_gone(struct uet_ses *ses, const struct uet_ses_region *region);
 
 /*
  * Start @tx. Returns 0 (tx_done will follow, possibly from a later call, never from inside
