@@ -74,8 +74,8 @@ struct uet_ses_region {
 
 /* Operands of an atomic. Taken from the SES's pool, returned with its uet_ses_tx. */
 struct uet_ses_amo {
-	uint8_t op;			/* UET atomic opcode, Table 3-21, or UET_AMO_* of ses.h */
-	uint8_t type;			/* UET datatype, Table 3-22, or UET_AMO_TYPE_* */
+	uint8_t op;			/* enum uet_amo_op */
+	uint8_t type;			/* enum uet_amo_type */
 	uint8_t size;			/* bytes per element */
 	uint8_t compare_cnt;		/* fragments; 0: no compare values */
 	uint8_t result_cnt;		/* fragments; 0: nothing is fetched */

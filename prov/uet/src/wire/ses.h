@@ -85,6 +85,58 @@ enum uet_rc {
 	UET_RC_DROPPED			= 0x24,
 };
 
+/*
+ * Atomic opcodes, Table 3-21. In those that compare, C stands on the left: CSWAP_LE swaps
+ * when C <= T, T being the target's value.
+ */
+enum uet_amo_op {
+	UET_AMO_MIN		= 0x00,
+	UET_AMO_MAX		= 0x01,
+	UET_AMO_SUM		= 0x02,
+	UET_AMO_DIFF		= 0x03,
+	UET_AMO_PROD		= 0x04,
+	UET_AMO_LOR		= 0x05,
+	UET_AMO_LAND		= 0x06,
+	UET_AMO_BOR		= 0x07,
+	UET_AMO_BAND		= 0x08,
+	UET_AMO_LXOR		= 0x09,
+	UET_AMO_BXOR		= 0x0A,
+	UET_AMO_READ		= 0x0B,
+	UET_AMO_WRITE		= 0x0C,
+	UET_AMO_CSWAP		= 0x0D,
+	UET_AMO_CSWAP_NE	= 0x0E,
+	UET_AMO_CSWAP_LE	= 0x0F,
+	UET_AMO_CSWAP_LT	= 0x10,
+	UET_AMO_CSWAP_GE	= 0x11,
+	UET_AMO_CSWAP_GT	= 0x12,
+	UET_AMO_MSWAP		= 0x13,
+	UET_AMO_INVAL		= 0x14,
+};
+
+/* Atomic datatypes, Table 3-22, and those of its vendor range that uet adds (0xE0 up). */
+enum uet_amo_type {
+	UET_AMO_INT8		= 0x00,
+	UET_AMO_UINT8		= 0x01,
+	UET_AMO_INT16		= 0x02,
+	UET_AMO_UINT16		= 0x03,
+	UET_AMO_INT32		= 0x04,
+	UET_AMO_UINT32		= 0x05,
+	UET_AMO_INT64		= 0x06,
+	UET_AMO_UINT64		= 0x07,
+	UET_AMO_INT128		= 0x08,
+	UET_AMO_UINT128		= 0x09,
+	UET_AMO_FLOAT		= 0x0A,
+	UET_AMO_DOUBLE		= 0x0B,
+	UET_AMO_FLOAT_COMPLEX	= 0x0C,
+	UET_AMO_DOUBLE_COMPLEX	= 0x0D,
+	UET_AMO_LONG_DOUBLE	= 0x0E,
+	UET_AMO_LONG_DOUBLE_COMPLEX = 0x0F,
+	UET_AMO_BF16		= 0x10,
+	UET_AMO_FP16		= 0x11,
+	UET_AMO_FP8_E4M3	= 0xE0,
+	UET_AMO_FP8_E5M2	= 0xE1,
+};
+
 /* Header and extension sizes in bytes. */
 #define UET_SES_SMALL_LEN	20
 #define UET_SES_MEDIUM_LEN	32
