@@ -65,9 +65,6 @@ static int set_up(void **state)
 		.initiator = UET_PORT,
 		.payload_mtu = 1024,
 		.max_tx = 16,
-		.max_rx = 16,
-		.max_unexpected = 16,
-		.max_unexpected_bytes = 1 << 20,
 	};
 	struct bench *b = test_calloc(1, sizeof(*b));
 

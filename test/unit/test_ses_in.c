@@ -131,15 +131,16 @@ static void rud_interleaved(void **state)
 static void failed_are_bounded(void **state)
 {
 	struct uet_ses_cfg cfg = stub_cfg();
+	struct uet_ses_rxq_cfg rxq = stub_rxq_cfg();
 	struct uet_addr bad = stub_addr(6, 1), good = stub_addr(7, 1);
 	struct uet_pds_answer a;
 	struct side *s;
 	int i;
 
 	(void)state;
-	cfg.max_rx = 1;
-	cfg.max_unexpected = 1;
-	s = side_new(&cfg, 1);
+	rxq.max_rx = 1;
+	rxq.max_unexpected = 1;
+	s = side_new_rxq(&cfg, &rxq, 1);
 	for (i = 1; i < 5000; i++) {
 		struct uet_ses_req req = stub_part(UET_OP_SEND, (uint16_t)i, 4 * MTU, MTU, MTU);
 
@@ -163,6 +164,7 @@ static void failed_are_bounded(void **state)
 static void sinks_are_bounded(void **state)
 {
 	struct uet_ses_cfg cfg = stub_cfg();
+	struct uet_ses_rxq_cfg rxq = stub_rxq_cfg();
 	struct uet_ses_rx pattern = { .queue = UET_SES_UNTAGGED };
 	struct uet_ses_rx_result res;
 	struct uet_addr from = stub_addr(6, 1);
@@ -171,12 +173,12 @@ static void sinks_are_bounded(void **state)
 	int i;
 
 	(void)state;
-	cfg.max_unexpected = 1;
-	s = side_new(&cfg, 1);
+	rxq.max_unexpected = 1;
+	s = side_new_rxq(&cfg, &rxq, 1);
 	for (i = 1; i < 3000; i++) {
 		a = part(s, &from, UET_MODE_RUD, (uint16_t)i, 2 * MTU, 0);
 		assert_answer(a, UET_RESP_NO_RESPONSE, UET_RC_NULL);
-		assert_int_equal(uet_ses_peek(s->ses, &pattern, UET_SES_PEEK_DISCARD, &res, NULL),
+		assert_int_equal(uet_ses_peek(s->rxq, &pattern, UET_SES_PEEK_DISCARD, &res, NULL),
 				 0);
 	}
 	a = part(s, &from, UET_MODE_RUD, 2999, 2 * MTU, MTU);

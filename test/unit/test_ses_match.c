@@ -61,7 +61,7 @@ static void directed(void **state)
 
 	(void)state;
 	for (i = 0; i < 2; i++) {
-		rx = uet_ses_rx_get(s->ses);
+		rx = uet_ses_rx_get(s->rxq);
 		rx->queue = UET_SES_UNTAGGED;
 		rx->directed = i == 0;
 		rx->source.host = stub_addr(7, 0);
@@ -71,7 +71,7 @@ static void directed(void **state)
 		rx->iov[0].iov_base = &buf[i];
 		rx->iov[0].iov_len = 4;
 		rx->context = &buf[i];
-		uet_ses_recv(s->ses, rx, 0);
+		uet_ses_recv(s->rxq, rx, 0);
 	}
 	arrive(s, &b, 77, UET_OP_SEND, 0, 1);		/* other host */
 	assert_ptr_equal(s->rx[0].context, &buf[1]);
@@ -93,15 +93,15 @@ static void cancel(void **state)
 	side_recv(s, UET_SES_TAGGED, 1, 0, &buf[0], 4, s);
 	side_recv(s, UET_SES_UNTAGGED, 0, 0, &buf[1], 4, s);
 	side_recv(s, UET_SES_TAGGED, 1, 0, &buf[2], 4, s);
-	assert_false(uet_ses_cancel(s->ses, buf));
-	assert_true(uet_ses_cancel(s->ses, s));		/* oldest of both queues first */
+	assert_false(uet_ses_cancel(s->rxq, buf));
+	assert_true(uet_ses_cancel(s->rxq, s));		/* oldest of both queues first */
 	assert_int_equal(s->rx[0].res.err, -ECANCELED);
 	assert_int_equal(s->rx[0].res.queue, UET_SES_TAGGED);
-	assert_true(uet_ses_cancel(s->ses, s));
+	assert_true(uet_ses_cancel(s->rxq, s));
 	assert_int_equal(s->rx[1].res.queue, UET_SES_UNTAGGED);
 	arrive(s, &from, 1, UET_OP_TAGGED_SEND, 1, 5);
 	assert_int_equal(buf[2], 5);
-	assert_false(uet_ses_cancel(s->ses, s));
+	assert_false(uet_ses_cancel(s->rxq, s));
 	assert_int_equal(s->rx_cnt, 3);
 	side_free(s);
 }
@@ -117,7 +117,7 @@ static void cancel_matched(void **state)
 	(void)state;
 	side_recv(s, UET_SES_UNTAGGED, 0, 0, buf, sizeof(buf), s);
 	side_req(s, &from, UET_MODE_RUD, &req, buf, MTU);
-	assert_false(uet_ses_cancel(s->ses, s));
+	assert_false(uet_ses_cancel(s->rxq, s));
 	assert_int_equal(s->rx_cnt, 0);
 	side_free(s);
 }
@@ -231,7 +231,7 @@ static struct m_msg *m_first_unexpected(const struct m_recv *r)
 static void m_receive(struct side *s, struct uet_rand *rnd)
 {
 	struct m_recv *r = &recvs[n_recvs];
-	struct uet_ses_rx *rx = uet_ses_rx_get(s->ses);
+	struct uet_ses_rx *rx = uet_ses_rx_get(s->rxq);
 	struct m_msg *m;
 	int before = s->rx_cnt;
 
@@ -254,7 +254,7 @@ static void m_receive(struct side *s, struct uet_rand *rnd)
 		r->got = (int)(m - msgs);
 	}
 	n_recvs++;
-	uet_ses_recv(s->ses, rx, 0);
+	uet_ses_recv(s->rxq, rx, 0);
 	assert_int_equal(s->rx_cnt, before + (m && m->left == 0));
 }
 
@@ -267,7 +267,7 @@ static void m_peek(struct side *s, struct uet_rand *rnd)
 
 	m_random_pattern(&probe.pattern, rnd);
 	m = m_first_unexpected(&probe);
-	ret = uet_ses_peek(s->ses, &probe.pattern, UET_SES_PEEK, &res, NULL);
+	ret = uet_ses_peek(s->rxq, &probe.pattern, UET_SES_PEEK, &res, NULL);
 	assert_int_equal(ret, m && m->sent[0] ? 0 : -ENOENT);
 	if (ret)
 		return;
@@ -301,14 +301,15 @@ static void m_check_deliveries(const struct side *s)
 static void against_model(void **state)
 {
 	struct uet_ses_cfg cfg = stub_cfg();
+	struct uet_ses_rxq_cfg rxq = stub_rxq_cfg();
 	uint64_t seed;
 
 	(void)state;
-	cfg.max_rx = RECVS;
-	cfg.max_unexpected = MSGS;
-	cfg.max_unexpected_bytes = 64 << 20;
+	rxq.max_rx = RECVS;
+	rxq.max_unexpected = MSGS;
+	rxq.max_unexpected_bytes = 64 << 20;
 	for (seed = 1; seed <= 30; seed++) {
-		struct side *s = side_new(&cfg, 1);
+		struct side *s = side_new_rxq(&cfg, &rxq, 1);
 		struct uet_rand rnd;
 
 		uet_rand_seed(&rnd, seed);

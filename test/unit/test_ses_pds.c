@@ -17,6 +17,7 @@ struct node {
 	struct world *world;
 	struct sim_end *end;
 	struct uet_ses *ses;
+	struct uet_ses_rxq *rxq;
 	int tx_done, rx_done;
 	int next_msg;		/* next to be sent by this node */
 	int next_recv;		/* next to be posted */
@@ -66,7 +67,7 @@ static void on_rx(void *upper, struct uet_ses_rx *rx, const struct uet_ses_rx_re
 	assert_memory_equal(in[who][slot], out[from][msg], len[from][msg]);
 	node->got[slot] = msg;
 	node->rx_done++;
-	uet_ses_rx_put(node->ses, rx);
+	uet_ses_rx_put(node->rxq, rx);
 }
 
 static const struct uet_ses_upper_ops upper_ops = { .tx_done = on_tx, .rx_done = on_rx };
@@ -77,8 +78,7 @@ static struct uet_ses_cfg config(struct sim *s, int who)
 		.pds = sim_cfg(),
 		.job_id = 1, .pid_on_fep = (uint16_t)who, .resource_index = 1,
 		.initiator = (uint32_t)(100 + who), .payload_mtu = 1024, .max_tx = 64,
-		.max_rx = 512, .inject_size = 256, .max_unexpected = 8,
-		.max_unexpected_bytes = 30000, .retry_time = 10 * MSEC, .retry_max = 100 * MSEC,
+		.inject_size = 256, .retry_time = 10 * MSEC, .retry_max = 100 * MSEC,
 	};
 
 	cfg.pds.max_stored = 64;
@@ -91,12 +91,17 @@ static struct uet_ses_cfg config(struct sim *s, int who)
 static void node_init(struct world *w, int who)
 {
 	struct uet_ses_cfg cfg = config(&w->sim, who);
+	struct uet_ses_rxq_cfg rxq = {
+		.max_rx = 512, .max_unexpected = 8, .max_unexpected_bytes = 30000,
+	};
 	struct node *n = &w->n[who];
 
 	n->world = w;
 	n->end = &w->sim.end[sim_add(&w->sim, NULL)];
 	assert_int_equal(uet_ses_create(&cfg, &n->end->nic, &upper_ops, n, w->sim.now, &n->ses),
 			 0);
+	assert_int_equal(uet_ses_rxq_create(&rxq, &upper_ops, n, &n->rxq), 0);
+	assert_int_equal(uet_ses_rxq_attach(n->ses, 1, n->rxq), 0);
 	n->end->pds = uet_ses_pds(n->ses);
 }
 
@@ -121,6 +126,7 @@ static void world_free(struct world *w)
 		if (!w->n[i].ses)
 			continue;
 		uet_ses_destroy(w->n[i].ses);
+		uet_ses_rxq_destroy(w->n[i].rxq);
 		w->n[i].end->pds = NULL;
 	}
 	sim_free(&w->sim);
@@ -188,7 +194,7 @@ static void start_tagged(struct world *w, int who)
 static void post_recv(struct world *w, int who, uint8_t queue, uint64_t tag)
 {
 	struct node *n = &w->n[who];
-	struct uet_ses_rx *rx = uet_ses_rx_get(n->ses);
+	struct uet_ses_rx *rx = uet_ses_rx_get(n->rxq);
 
 	assert_non_null(rx);
 	rx->queue = queue;
@@ -198,7 +204,7 @@ static void post_recv(struct world *w, int who, uint8_t queue, uint64_t tag)
 	rx->iov[0].iov_base = in[who][n->next_recv];
 	rx->iov[0].iov_len = LONGEST;
 	rx->context = (void *)(uintptr_t)n->next_recv++;
-	uet_ses_recv(n->ses, rx, w->sim.now);
+	uet_ses_recv(n->rxq, rx, w->sim.now);
 }
 
 static void start_recv(struct world *w, int who)
@@ -340,7 +346,7 @@ static void over_limit(void **state)
 			start_tagged(w, 0);
 		for (i = 0; i < 1000; i++)
 			step(w);
-		assert_int_equal(uet_ses_peek(w->n[1].ses, &pattern, UET_SES_PEEK, &res, NULL), 0);
+		assert_int_equal(uet_ses_peek(w->n[1].rxq, &pattern, UET_SES_PEEK, &res, NULL), 0);
 		assert_int_equal(res.msg_len, LONGEST);
 		for (i = 1; i <= 20; i++) {
 			start_recv(w, 1);

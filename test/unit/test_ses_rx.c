@@ -110,7 +110,7 @@ static void opcodes(void **state)
 			a = side_req(s, &from, UET_MODE_RUD, &req, NULL, 0);
 			assert_answer(a, ok ? UET_RESP_DEFAULT : UET_RESP_RESPONSE,
 				      ok ? UET_RC_OK : UET_RC_UNSUPPORTED_OP);
-			while (uet_ses_cancel(s->ses, NULL))
+			while (uet_ses_cancel(s->rxq, NULL))
 				;
 		}
 	}
@@ -231,7 +231,7 @@ static void single_packet(void **state)
 		assert_int_equal(res->source.host.port, 0);
 		assert_true(uet_addr_same_host(&res->source.host, &from));
 		s->rx_cnt++;
-		uet_ses_cancel(s->ses, tagged ? (void *)1 : (void *)2);
+		uet_ses_cancel(s->rxq, tagged ? (void *)1 : (void *)2);
 		s->rx_cnt = v + 1;
 	}
 	side_free(s);
@@ -398,7 +398,7 @@ static void fault_first(void **state)
 	a = side_req(s, &from, UET_MODE_RUD, &req, data, MTU);
 	assert_refused(a, UET_RC_INITIATOR_ERROR);
 	assert_int_equal(s->rx_cnt, 0);
-	assert_true(uet_ses_cancel(s->ses, NULL));
+	assert_true(uet_ses_cancel(s->rxq, NULL));
 	side_free(s);
 }
 
@@ -437,7 +437,7 @@ static void msg_error_of(uint8_t opcode, uint8_t queue)
 		}
 		if (at == 0) {		/* never matched anything */
 			assert_int_equal(s->rx_cnt, 0);
-			assert_true(uet_ses_cancel(s->ses, NULL));
+			assert_true(uet_ses_cancel(s->rxq, NULL));
 		} else {
 			assert_int_equal(s->rx_cnt, 1);
 			assert_int_equal(s->rx[0].res.err, -EIO);
@@ -531,6 +531,7 @@ static void hostile(void **state)
 	enum { BUFS = 32, SIZE = 3000, GAP = 64 };
 	static uint8_t arena[BUFS][GAP + SIZE + GAP];
 	struct uet_ses_cfg cfg = stub_cfg();
+	struct uet_ses_rxq_cfg rxq = stub_rxq_cfg();
 	struct uet_addr from[3] = { stub_addr(5, 1), stub_addr(6, 2), stub_addr(7, 3) };
 	struct uet_ses_unex *claims[8];
 	struct uet_ses_rx_result res;
@@ -539,9 +540,9 @@ static void hostile(void **state)
 	int round, b = 0, n_claims = 0, i, k;
 
 	(void)state;
-	cfg.max_unexpected = 20;
-	cfg.max_unexpected_bytes = 20000;
-	s = side_new(&cfg, 1);
+	rxq.max_unexpected = 20;
+	rxq.max_unexpected_bytes = 20000;
+	s = side_new_rxq(&cfg, &rxq, 1);
 	uet_rand_seed(&rnd, 99);
 	memset(arena, CANARY, sizeof(arena));
 	for (round = 0; round < 60000; round++) {
@@ -557,7 +558,7 @@ static void hostile(void **state)
 			side_pdc_gone(s, a, r & 1, -EIO);
 			continue;
 		case 1:
-			if (n_claims == 8 || uet_ses_peek(s->ses, &(struct uet_ses_rx){
+			if (n_claims == 8 || uet_ses_peek(s->rxq, &(struct uet_ses_rx){
 				.queue = r & 1, .ignore = ~0ull }, UET_SES_PEEK_CLAIM, &res,
 				&claims[n_claims]))
 				continue;
@@ -565,18 +566,18 @@ static void hostile(void **state)
 			continue;
 		case 2:
 			if (n_claims)
-				uet_ses_claimed_discard(s->ses, claims[--n_claims]);
+				uet_ses_claimed_discard(claims[--n_claims]);
 			continue;
 		case 3:
-			uet_ses_peek(s->ses, &(struct uet_ses_rx){ .queue = r & 1,
+			uet_ses_peek(s->rxq, &(struct uet_ses_rx){ .queue = r & 1,
 				     .ignore = ~0ull }, UET_SES_PEEK_DISCARD, &res, NULL);
 			continue;
 		case 4:
 		case 5: {
-			struct uet_ses_rx *rx = uet_ses_rx_get(s->ses);
+			struct uet_ses_rx *rx = uet_ses_rx_get(s->rxq);
 
 			if (!rx) {
-				while (uet_ses_cancel(s->ses, NULL))
+				while (uet_ses_cancel(s->rxq, NULL))
 					s->rx_cnt = 0;
 				continue;
 			}
@@ -591,9 +592,9 @@ static void hostile(void **state)
 			}
 			b = (b + 1) % BUFS;
 			if (n_claims && (r & 0x700) == 0)
-				uet_ses_claimed_recv(s->ses, claims[--n_claims], rx, 0);
+				uet_ses_claimed_recv(claims[--n_claims], rx, 0);
 			else
-				uet_ses_recv(s->ses, rx, 0);
+				uet_ses_recv(s->rxq, rx, 0);
 			continue;
 		}
 		default:

@@ -213,10 +213,12 @@ static inline void stub_done(struct uet_pds *pds, struct uet_pds_msg *msg, int e
 /* One SES and what it told. */
 struct side {
 	struct uet_ses *ses;
+	struct uet_ses_rxq *rxq;
 	struct uet_pds *pds;
 	struct uet_addr addr;
 	struct stub_pkt *win;		/* packets that left and are not accepted yet */
 	uint32_t win_cnt;
+	bool borrowed;			/* rxq belongs to another side */
 	int tx_cnt, rx_cnt;
 	struct {
 		struct uet_ses_tx *tx;
@@ -254,7 +256,7 @@ static inline void side_rx_done(void *upper, struct uet_ses_rx *rx,
 	s->rx[s->rx_cnt].context = rx->context;
 	s->rx[s->rx_cnt].res = *res;
 	s->rx_cnt++;
-	uet_ses_rx_put(s->ses, rx);
+	uet_ses_rx_put(s->rxq, rx);
 }
 
 static const struct uet_ses_upper_ops side_ops = {
@@ -278,10 +280,7 @@ static inline struct uet_ses_cfg stub_cfg(void)
 		.initiator = 0x4793,
 		.payload_mtu = 1024,
 		.max_tx = 256,
-		.max_rx = 256,
 		.inject_size = 256,
-		.max_unexpected = 64,
-		.max_unexpected_bytes = 1 << 20,
 		.retry_time = 50 * MS,
 		.retry_max = 300 * MS,
 	};
@@ -289,7 +288,18 @@ static inline struct uet_ses_cfg stub_cfg(void)
 	return cfg;
 }
 
-static inline struct side *side_new(const struct uet_ses_cfg *cfg, uint8_t host)
+static inline struct uet_ses_rxq_cfg stub_rxq_cfg(void)
+{
+	struct uet_ses_rxq_cfg cfg = {
+		.max_rx = 256,
+		.max_unexpected = 64,
+		.max_unexpected_bytes = 1 << 20,
+	};
+
+	return cfg;
+}
+
+static inline struct side *side_without_rxq(const struct uet_ses_cfg *cfg, uint8_t host)
 {
 	struct side *s = calloc(1, sizeof(*s));
 
@@ -300,9 +310,41 @@ static inline struct side *side_new(const struct uet_ses_cfg *cfg, uint8_t host)
 	return s;
 }
 
+static inline struct side *side_new_rxq(const struct uet_ses_cfg *cfg,
+					const struct uet_ses_rxq_cfg *rxq, uint8_t host)
+{
+	struct side *s = side_without_rxq(cfg, host);
+
+	assert_int_equal(uet_ses_rxq_create(rxq, &side_ops, s, &s->rxq), 0);
+	assert_int_equal(uet_ses_rxq_attach(s->ses, cfg->resource_index, s->rxq), 0);
+	return s;
+}
+
+/* A side that shares the receive queue of @owner, which is freed after it. */
+static inline struct side *side_new_shared(const struct uet_ses_cfg *cfg, struct side *owner,
+					   uint8_t host)
+{
+	struct side *s = side_without_rxq(cfg, host);
+
+	s->rxq = owner->rxq;
+	s->borrowed = true;
+	assert_int_equal(uet_ses_rxq_attach(s->ses, cfg->resource_index, s->rxq), 0);
+	return s;
+}
+
+/* A side with the receive queue of stub_rxq_cfg(). */
+static inline struct side *side_new(const struct uet_ses_cfg *cfg, uint8_t host)
+{
+	struct uet_ses_rxq_cfg rxq = stub_rxq_cfg();
+
+	return side_new_rxq(cfg, &rxq, host);
+}
+
 static inline void side_free(struct side *s)
 {
 	uet_ses_destroy(s->ses);
+	if (!s->borrowed)
+		uet_ses_rxq_destroy(s->rxq);
 	free(s->win);
 	free(s);
 }
@@ -335,7 +377,7 @@ static inline struct uet_ses_tx *side_send(struct side *s, const struct uet_addr
 static inline struct uet_ses_rx *side_recv(struct side *s, uint8_t queue, uint64_t tag,
 					   uint64_t ignore, void *buf, size_t len, void *context)
 {
-	struct uet_ses_rx *rx = uet_ses_rx_get(s->ses);
+	struct uet_ses_rx *rx = uet_ses_rx_get(s->rxq);
 
 	assert_non_null(rx);
 	rx->queue = queue;
@@ -346,7 +388,7 @@ static inline struct uet_ses_rx *side_recv(struct side *s, uint8_t queue, uint64
 	rx->iov[0].iov_base = buf;
 	rx->iov[0].iov_len = len;
 	rx->context = context;
-	uet_ses_recv(s->ses, rx, 0);
+	uet_ses_recv(s->rxq, rx, 0);
 	return rx;
 }
 

@@ -14,10 +14,11 @@ static struct uet_addr src(void)
 static struct side *new_side(uint32_t max, size_t bytes)
 {
 	struct uet_ses_cfg cfg = stub_cfg();
+	struct uet_ses_rxq_cfg rxq = stub_rxq_cfg();
 
-	cfg.max_unexpected = max;
-	cfg.max_unexpected_bytes = bytes;
-	return side_new(&cfg, 1);
+	rxq.max_unexpected = max;
+	rxq.max_unexpected_bytes = bytes;
+	return side_new_rxq(&cfg, &rxq, 1);
 }
 
 static struct uet_pds_answer packet(struct side *s, uint8_t mode, uint16_t id, uint32_t length,
@@ -38,7 +39,7 @@ static int peek(struct side *s, uint64_t tag, enum uet_ses_peek_action action,
 {
 	struct uet_ses_rx pattern = { .queue = UET_SES_TAGGED, .tag = tag };
 
-	return uet_ses_peek(s->ses, &pattern, action, res, claim);
+	return uet_ses_peek(s->rxq, &pattern, action, res, claim);
 }
 
 static void check_last(const struct side *s, size_t len, uint16_t id)
@@ -284,13 +285,13 @@ static void claims(void **state)
 		assert_nack(a, UET_NACK_NO_SES_MSG_AVAIL);
 		if (k == 1) {
 			for (i = 0; i < 3; i++)
-				uet_ses_claimed_discard(s->ses, claim[i]);
+				uet_ses_claimed_discard(claim[i]);
 			a = packet(s, UET_MODE_RUD, base + 2, 2 * MTU, MTU, 2);
 			assert_answer(a, UET_RESP_DEFAULT, UET_RC_OK);
 			continue;
 		}
 		for (i = 0; i < 3; i++) {
-			rx = uet_ses_rx_get(s->ses);
+			rx = uet_ses_rx_get(s->rxq);
 			rx->queue = UET_SES_TAGGED;
 			rx->len = sizeof(got);
 			rx->iov_cnt = 1;
@@ -299,7 +300,7 @@ static void claims(void **state)
 			memset(got, 0, sizeof(got));
 			if (i == 2)	/* matched before its first packet got in */
 				assert_int_equal(s->rx_cnt, 2);
-			uet_ses_claimed_recv(s->ses, claim[i], rx, 0);
+			uet_ses_claimed_recv(claim[i], rx, 0);
 			assert_int_equal(s->rx_cnt, i == 0 ? 1 : i);
 			if (i == 1)
 				packet(s, UET_MODE_RUD, base + 2, 2 * MTU, MTU, 2);
@@ -345,9 +346,9 @@ static void pdc_gone(void **state)
 	assert_int_equal(peek(s, 6, UET_SES_PEEK, NULL, &res), -ENOENT);
 	side_recv(s, UET_SES_TAGGED, 3, 0, got, sizeof(got), NULL);
 	check_last(s, MTU, 3);
-	rx = uet_ses_rx_get(s->ses);
+	rx = uet_ses_rx_get(s->rxq);
 	rx->queue = UET_SES_TAGGED;
-	uet_ses_claimed_recv(s->ses, claim, rx, 0);
+	uet_ses_claimed_recv(claim, rx, 0);
 	assert_int_equal(s->rx_cnt, 3);
 	assert_int_equal(s->rx[2].res.err, -EIO);
 	side_pdc_gone(s, &from, UET_MODE_RUD, 0);	/* nothing open: no news */
@@ -356,7 +357,7 @@ static void pdc_gone(void **state)
 	packet(s, UET_MODE_RUD, 7, 3 * MTU, 0, 7);
 	assert_int_equal(peek(s, 7, UET_SES_PEEK_CLAIM, &claim, &res), 0);
 	side_pdc_gone(s, &from, UET_MODE_RUD, -EIO);
-	uet_ses_claimed_discard(s->ses, claim);
+	uet_ses_claimed_discard(claim);
 	side_free(s);
 }
 
@@ -383,8 +384,8 @@ static void ended_by_source(void **state)
 		side_req(s, &from, UET_MODE_RUD, &req, NULL, 0);
 		assert_int_equal(peek(s, 1, UET_SES_PEEK, NULL, &res), -ENOENT);
 		if (k == 1) {
-			rx = uet_ses_rx_get(s->ses);
-			uet_ses_claimed_recv(s->ses, claim, rx, 0);
+			rx = uet_ses_rx_get(s->rxq);
+			uet_ses_claimed_recv(claim, rx, 0);
 			assert_int_equal(s->rx_cnt, 1);
 			assert_int_equal(s->rx[0].res.err, -EIO);
 		}
@@ -404,6 +405,7 @@ static void back_pressure(void **state)
 {
 	static uint8_t out[100][6000], in[100][6000];
 	struct uet_ses_cfg cfg = stub_cfg();
+	struct uet_ses_rxq_cfg rxq = stub_rxq_cfg();
 	struct uet_rand rnd;
 	uint64_t seed;
 
@@ -414,10 +416,10 @@ static void back_pressure(void **state)
 		struct side *a, *b;
 		int i, posted = 0;
 
-		cfg.max_unexpected = 5;
-		cfg.max_unexpected_bytes = 8000;
-		a = side_new(&cfg, 1);
-		b = side_new(&cfg, 2);
+		rxq.max_unexpected = 5;
+		rxq.max_unexpected_bytes = 8000;
+		a = side_new_rxq(&cfg, &rxq, 1);
+		b = side_new_rxq(&cfg, &rxq, 2);
 		uet_rand_seed(&rnd, seed);
 		for (i = 0; i < 100; i++) {
 			len[i] = uet_rand_u32(&rnd) % 4 ? uet_rand_u32(&rnd) % 6000 : 0;

@@ -20,7 +20,7 @@ static ssize_t ep_cancel(struct fid *fid, void *context)
 		return -FI_EOPBADSTATE;
 	uet_lock(&ep->fep->lock);
 	/* Consumers take "nothing found" for success: the operation is finished or will be. */
-	uet_ses_cancel(ep->fep->ses, context);
+	uet_ses_cancel(ep->fep->rxq, context);
 	uet_unlock(&ep->fep->lock);
 	return 0;
 }

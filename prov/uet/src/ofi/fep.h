@@ -15,6 +15,7 @@ struct uet_fep {
 	struct uet_lock lock;		/* protects nic, ses and everything below them */
 	struct uet_nic *nic;
 	struct uet_ses *ses;		/* exists while it runs */
+	struct uet_ses_rxq *rxq;	/* of its first resource index; exists while it runs */
 	struct uet_pds *pds;		/* ses's */
 	struct uet_name name;
 	uint32_t payload_mtu;		/* bytes per packet */

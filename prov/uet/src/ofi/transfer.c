@@ -286,7 +286,7 @@ static void on_rx_done(void *upper, struct uet_ses_rx *rx, const struct uet_ses_
 				   res->rc, NULL, 0);
 	else if (ep->rx_cq)
 		report_rx(ep, res, rx->flags, &event);
-	uet_ses_rx_put(ep->fep->ses, rx);
+	uet_ses_rx_put(ep->fep->rxq, rx);
 }
 
 const struct uet_ses_upper_ops uet_ep_ses_ops = {
@@ -320,17 +320,17 @@ static int describe_recv(struct uet_ep *ep, const struct uet_recv_args *args,
 
 static ssize_t post_recv(struct uet_ep *ep, const struct uet_recv_args *args)
 {
-	struct uet_ses_rx *rx = uet_ses_rx_get(ep->fep->ses);
+	struct uet_ses_rx *rx = uet_ses_rx_get(ep->fep->rxq);
 	int ret;
 
 	if (!rx)
 		return -FI_EAGAIN;
 	ret = describe_recv(ep, args, rx);
 	if (ret) {
-		uet_ses_rx_put(ep->fep->ses, rx);
+		uet_ses_rx_put(ep->fep->rxq, rx);
 		return ret;
 	}
-	uet_ses_recv(ep->fep->ses, rx, uet_clock_ns());
+	uet_ses_recv(ep->fep->rxq, rx, uet_clock_ns());
 	return 0;
 }
 
@@ -358,7 +358,7 @@ void uet_ep_drop_claims(struct uet_ep *ep)
 	while (!uet_list_empty(&ep->claims)) {
 		claim = uet_list_entry(uet_list_first(&ep->claims), struct uet_claim, link);
 		uet_list_del(&claim->link);
-		uet_ses_claimed_discard(ep->fep->ses, claim->unex);
+		uet_ses_claimed_discard(claim->unex);
 		free(claim);
 	}
 }
@@ -408,7 +408,7 @@ static ssize_t peek(struct uet_ep *ep, const struct uet_recv_args *args)
 			return -FI_EAGAIN;
 	}
 	uet_fep_progress_locked(ep->fep);
-	if (uet_ses_peek(ep->fep->ses, &pattern, action, &res, &unex)) {
+	if (uet_ses_peek(ep->fep->rxq, &pattern, action, &res, &unex)) {
 		free(claim);
 		write_no_message(ep, args);
 		return 0;
@@ -430,20 +430,20 @@ static ssize_t recv_claimed(struct uet_ep *ep, const struct uet_recv_args *args)
 	if (!claim)
 		return -FI_EINVAL;
 	if (args->flags & FI_DISCARD) {
-		uet_ses_claimed_discard(ep->fep->ses, claim->unex);
+		uet_ses_claimed_discard(claim->unex);
 		write_peek_entry(ep, args, &claim->res);
 		free(claim);
 		return 0;
 	}
-	rx = uet_ses_rx_get(ep->fep->ses);
+	rx = uet_ses_rx_get(ep->fep->rxq);
 	ret = rx ? describe_recv(ep, args, rx) : -FI_EAGAIN;
 	if (ret) {
 		if (rx)
-			uet_ses_rx_put(ep->fep->ses, rx);
+			uet_ses_rx_put(ep->fep->rxq, rx);
 		uet_list_add_after(&ep->claims, &claim->link);
 		return ret;
 	}
-	uet_ses_claimed_recv(ep->fep->ses, claim->unex, rx, uet_clock_ns());
+	uet_ses_claimed_recv(claim->unex, rx, uet_clock_ns());
 	free(claim);
 	return 0;
 }

@@ -6,10 +6,10 @@
 
 #include "ses/msg.h"
 
-struct uet_ses_in *uet_ses_in_new(struct uet_ses *ses, const struct uet_ses_req *req,
-				  const struct uet_addr *src)
+struct uet_ses_in *uet_ses_in_new(struct uet_ses *ses, struct uet_ses_rxq *rxq,
+				  const struct uet_ses_req *req, const struct uet_addr *src)
 {
-	struct uet_ses_in *in = uet_pool_get(&ses->in_pool);
+	struct uet_ses_in *in = uet_pool_get(&rxq->in_pool);
 
 	if (!in)
 		return NULL;
@@ -17,6 +17,9 @@ struct uet_ses_in *uet_ses_in_new(struct uet_ses *ses, const struct uet_ses_req 
 	uet_list_init(&in->unex.link);
 	uet_list_init(&in->open);
 	in->unex.lo = UINT32_MAX;
+	in->ses = ses;
+	in->rxq = rxq;
+	in->resource_index = req->resource_index;
 	in->source.host = *src;
 	in->source.host.port = 0;
 	in->source.initiator = req->initiator;
@@ -28,20 +31,20 @@ struct uet_ses_in *uet_ses_in_new(struct uet_ses *ses, const struct uet_ses_req 
 	return in;
 }
 
-static void leave_spare(struct uet_ses *ses, struct uet_ses_in *in)
+static void leave_spare(struct uet_ses_in *in)
 {
 	if (in->unex.counted || uet_list_empty(&in->unex.link))
 		return;
 	uet_list_del(&in->unex.link);
-	ses->spare_count--;
+	in->rxq->spare_count--;
 }
 
-void uet_ses_in_put(struct uet_ses *ses, struct uet_ses_in *in)
+void uet_ses_in_put(struct uet_ses_in *in)
 {
 	if (in->flow || in->unex.counted)
 		return;
-	leave_spare(ses, in);
-	uet_pool_put(&ses->in_pool, in);
+	leave_spare(in);
+	uet_pool_put(&in->rxq->in_pool, in);
 }
 
 static struct uet_ses_flow *flow_of(struct uet_pdc *pdc)
@@ -79,6 +82,8 @@ static struct uet_ses_flow *flow_get(struct uet_ses *ses, struct uet_pdc *pdc)
 	if (!flow)
 		return NULL;
 	uet_list_init(&flow->open);
+	uet_list_init(&flow->link);
+	uet_list_add_tail(&ses->flows, &flow->link);
 	flow->last = NULL;
 	*uet_pdc_upper(pdc) = flow;
 	return flow;
@@ -122,52 +127,69 @@ struct uet_ses_in *uet_ses_in_other(struct uet_pdc *pdc, const struct uet_ses_in
 	return NULL;
 }
 
-static void evict_spare(struct uet_ses *ses)
+static void evict_spare(struct uet_ses_rxq *rxq)
 {
 	struct uet_ses_unex *oldest;
 
-	oldest = uet_list_entry(uet_list_first(&ses->spare), struct uet_ses_unex, link);
+	oldest = uet_list_entry(uet_list_first(&rxq->spare), struct uet_ses_unex, link);
 	uet_ses_in_close(uet_ses_unex_in(oldest));
-	uet_ses_in_put(ses, uet_ses_unex_in(oldest));
+	uet_ses_in_put(uet_ses_unex_in(oldest));
 }
 
-void uet_ses_in_swallow(struct uet_ses *ses, struct uet_ses_in *in, uint8_t state, uint8_t rc)
+void uet_ses_in_swallow(struct uet_ses_in *in, uint8_t state, uint8_t rc)
 {
+	struct uet_ses_rxq *rxq = in->rxq;
+
 	in->state = state;
 	in->rc = rc;
 	if (!in->flow || in->unex.counted) {
-		uet_ses_in_put(ses, in);
+		uet_ses_in_put(in);
 		return;
 	}
 	if (!uet_list_empty(&in->unex.link))
 		return;
-	uet_list_add_tail(&ses->spare, &in->unex.link);
-	if (++ses->spare_count > UET_SES_SPARE_IN)
-		evict_spare(ses);
+	uet_list_add_tail(&rxq->spare, &in->unex.link);
+	if (++rxq->spare_count > UET_SES_SPARE_IN)
+		evict_spare(rxq);
 }
 
-void uet_ses_in_fail(struct uet_ses *ses, struct uet_ses_in *in, uint8_t rc)
+void uet_ses_in_fail(struct uet_ses_in *in, uint8_t rc)
 {
 	struct uet_ses_in copy = *in;
 
 	if (in->state == UET_IN_FAILED)
 		return;
 	if (in->state == UET_IN_UNEX)
-		uet_ses_unex_remove(ses, in);
+		uet_ses_unex_remove(in);
 	in->rx = NULL;
-	uet_ses_in_swallow(ses, in, UET_IN_FAILED, rc);
+	uet_ses_in_swallow(in, UET_IN_FAILED, rc);
 	/* Last, because the callback may change every list. */
 	if (copy.state == UET_IN_MATCHED)
-		uet_ses_rx_fail(ses, copy.rx, &copy, rc);
+		uet_ses_rx_fail(copy.rx, &copy, rc);
 }
 
-void uet_ses_in_abandon(struct uet_ses *ses, struct uet_ses_in *in)
+void uet_ses_in_abandon(struct uet_ses_in *in)
 {
 	uet_ses_in_close(in);
 	if (in->state == UET_IN_FAILED)
-		uet_ses_in_put(ses, in);
+		uet_ses_in_put(in);
 	else
-		uet_ses_in_fail(ses, in, UET_RC_NULL);
+		uet_ses_in_fail(in, UET_RC_NULL);
+}
+
+void uet_ses_in_orphan(struct uet_ses_in *in)
+{
+	struct uet_ses_rxq *rxq = in->rxq;
+	struct uet_ses_rx *rx = in->state == UET_IN_MATCHED ? in->rx : NULL;
+
+	uet_ses_in_close(in);
+	if (in->state == UET_IN_UNEX)
+		uet_ses_unex_remove(in);
+	in->rx = NULL;
+	in->ses = NULL;
+	uet_ses_in_swallow(in, UET_IN_FAILED, UET_RC_NULL);
+	if (rx)
+		uet_ses_rx_again(rxq, rx);
 }
 
 void uet_ses_in_result(const struct uet_ses_in *in, struct uet_ses_rx_result *res)
@@ -179,6 +201,7 @@ void uet_ses_in_result(const struct uet_ses_in *in, struct uet_ses_rx_result *re
 	res->msg_len = in->request_length;
 	res->tag = in->tag;
 	res->data = in->data;
+	res->resource_index = in->resource_index;
 	res->source = in->source;
 }
 
@@ -191,8 +214,9 @@ void uet_ses_pdc_gone(void *upper, struct uet_pdc *pdc, int err)
 	if (!flow)
 		return;
 	while (!uet_list_empty(&flow->open))
-		uet_ses_in_abandon(ses, uet_list_entry(uet_list_first(&flow->open),
-						       struct uet_ses_in, open));
+		uet_ses_in_abandon(uet_list_entry(uet_list_first(&flow->open),
+						  struct uet_ses_in, open));
 	*uet_pdc_upper(pdc) = NULL;
+	uet_list_del(&flow->link);
 	uet_pool_put(&ses->flow_pool, flow);
 }

@@ -18,11 +18,11 @@ static bool takes(const struct uet_ses_rx *rx, const struct uet_ses_in *in)
 	       uet_addr_same_host(&rx->source.host, &in->source.host);
 }
 
-struct uet_ses_rx *uet_ses_match_posted(struct uet_ses *ses, const struct uet_ses_in *in)
+struct uet_ses_rx *uet_ses_match_posted(struct uet_ses_rxq *rxq, const struct uet_ses_in *in)
 {
 	struct uet_list *pos;
 
-	uet_list_for_each(pos, &ses->posted[in->queue]) {
+	uet_list_for_each(pos, &rxq->posted[in->queue]) {
 		struct uet_ses_rx *rx = uet_list_entry(pos, struct uet_ses_rx, link);
 
 		if (takes(rx, in)) {
@@ -33,11 +33,11 @@ struct uet_ses_rx *uet_ses_match_posted(struct uet_ses *ses, const struct uet_se
 	return NULL;
 }
 
-struct uet_ses_in *uet_ses_match_unex(struct uet_ses *ses, const struct uet_ses_rx *rx)
+struct uet_ses_in *uet_ses_match_unex(struct uet_ses_rxq *rxq, const struct uet_ses_rx *rx)
 {
 	struct uet_list *pos;
 
-	uet_list_for_each(pos, &ses->unex[rx->queue]) {
+	uet_list_for_each(pos, &rxq->unex[rx->queue]) {
 		struct uet_ses_unex *unex = uet_list_entry(pos, struct uet_ses_unex, link);
 
 		if (takes(rx, uet_ses_unex_in(unex)))
@@ -46,8 +46,7 @@ struct uet_ses_in *uet_ses_match_unex(struct uet_ses *ses, const struct uet_ses_
 	return NULL;
 }
 
-void uet_ses_rx_fail(struct uet_ses *ses, struct uet_ses_rx *rx, const struct uet_ses_in *in,
-		     uint8_t rc)
+void uet_ses_rx_fail(struct uet_ses_rx *rx, const struct uet_ses_in *in, uint8_t rc)
 {
 	struct uet_ses_rx_result res;
 
@@ -55,11 +54,15 @@ void uet_ses_rx_fail(struct uet_ses *ses, struct uet_ses_rx *rx, const struct ue
 	res.err = -EIO;
 	res.rc = rc;
 	res.len = 0;
-	ses->ops->rx_done(ses->upper, rx, &res);
+	if (in->ses)
+		in->ses->ops->rx_done(in->ses->upper, rx, &res);
+	else
+		in->rxq->ops->rx_done(in->rxq->upper, rx, &res);
 }
 
-void uet_ses_deliver(struct uet_ses *ses, struct uet_ses_in *in)
+void uet_ses_deliver(struct uet_ses_in *in)
 {
+	struct uet_ses *ses = in->ses;
 	struct uet_ses_rx *rx = in->rx;
 	struct uet_ses_rx_result res;
 
@@ -71,11 +74,11 @@ void uet_ses_deliver(struct uet_ses *ses, struct uet_ses_in *in)
 	}
 	ses->stats.rx_msgs++;
 	ses->stats.rx_bytes += res.len;
-	uet_ses_in_put(ses, in);
+	uet_ses_in_put(in);
 	ses->ops->rx_done(ses->upper, rx, &res);
 }
 
-void uet_ses_attach(struct uet_ses *ses, struct uet_ses_in *in, struct uet_ses_rx *rx)
+void uet_ses_attach(struct uet_ses_in *in, struct uet_ses_rx *rx)
 {
 	struct uet_ses_unex *unex = &in->unex;
 	size_t hi = uet_min_u64(unex->hi, rx->len);
@@ -84,25 +87,35 @@ void uet_ses_attach(struct uet_ses *ses, struct uet_ses_in *in, struct uet_ses_r
 	if (unex->buf && unex->lo < hi)
 		uet_ses_iov_write(rx->iov, rx->iov_cnt, &rx->cur, unex->lo,
 				  unex->buf + unex->lo, hi - unex->lo);
-	uet_ses_unex_remove(ses, in);
+	uet_ses_unex_remove(in);
 	in->rx = rx;
 	in->state = UET_IN_MATCHED;
 	if (!in->flow)
-		uet_ses_deliver(ses, in);
+		uet_ses_deliver(in);
 }
 
-void uet_ses_recv(struct uet_ses *ses, struct uet_ses_rx *rx, uint64_t now)
+void uet_ses_recv(struct uet_ses_rxq *rxq, struct uet_ses_rx *rx, uint64_t now)
 {
-	struct uet_ses_in *in = uet_ses_match_unex(ses, rx);
+	struct uet_ses_in *in = uet_ses_match_unex(rxq, rx);
 
 	(void)now;
 	if (in) {
-		uet_ses_attach(ses, in, rx);
+		uet_ses_attach(in, rx);
 		return;
 	}
 	memset(&rx->cur, 0, sizeof(rx->cur));
-	rx->seq = ses->rx_seq++;
-	uet_list_add_tail(&ses->posted[rx->queue], &rx->link);
+	rx->seq = rxq->rx_seq++;
+	uet_list_add_tail(&rxq->posted[rx->queue], &rx->link);
+}
+
+void uet_ses_rx_again(struct uet_ses_rxq *rxq, struct uet_ses_rx *rx)
+{
+	struct uet_ses_in *in = uet_ses_match_unex(rxq, rx);
+
+	if (in)
+		uet_ses_attach(in, rx);
+	else
+		uet_list_add_after(&rxq->posted[rx->queue], &rx->link);
 }
 
 static struct uet_ses_rx *find_context(struct uet_list *head, const void *context)
@@ -118,14 +131,14 @@ static struct uet_ses_rx *find_context(struct uet_list *head, const void *contex
 	return NULL;
 }
 
-bool uet_ses_cancel(struct uet_ses *ses, void *context)
+bool uet_ses_cancel(struct uet_ses_rxq *rxq, void *context)
 {
 	struct uet_ses_rx_result res = { .err = -ECANCELED };
 	struct uet_ses_rx *oldest = NULL;
 	int q;
 
 	for (q = 0; q < UET_SES_QUEUES; q++) {
-		struct uet_ses_rx *rx = find_context(&ses->posted[q], context);
+		struct uet_ses_rx *rx = find_context(&rxq->posted[q], context);
 
 		if (rx && (!oldest || rx->seq < oldest->seq))
 			oldest = rx;
@@ -135,6 +148,6 @@ bool uet_ses_cancel(struct uet_ses *ses, void *context)
 	uet_list_del(&oldest->link);
 	res.queue = oldest->queue;
 	res.tag = oldest->tag;
-	ses->ops->rx_done(ses->upper, oldest, &res);
+	rxq->ops->rx_done(rxq->upper, oldest, &res);
 	return true;
 }

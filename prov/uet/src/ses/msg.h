@@ -42,7 +42,7 @@ enum uet_ses_in_state {
 
 /* What an unexpected message needs; uet_ses_peek hands it out as the claim. */
 struct uet_ses_unex {
-	struct uet_list link;	/* ses->unex[queue] by arrival, ses->claimed, or ses->spare */
+	struct uet_list link;	/* rxq->unex[queue] by arrival, rxq->claimed, or rxq->spare */
 	uint8_t *buf;		/* payload of request_length bytes; NULL: announced or empty */
 	uint32_t lo, hi;	/* the stored bytes lie in [lo, hi) */
 	bool counted;		/* on unex[] or claimed, counted against max_unexpected */
@@ -56,6 +56,8 @@ struct uet_ses_in {
 	struct uet_list open;		/* flow->open */
 	struct uet_ses_flow *flow;	/* NULL: no packet is missing, or the PDC is gone */
 	struct uet_ses_rx *rx;		/* MATCHED */
+	struct uet_ses *ses;		/* that it came to; NULL: gone, only a claim is left */
+	struct uet_ses_rxq *rxq;
 	struct uet_ses_source source;
 	uint64_t tag;
 	uint64_t data;
@@ -63,6 +65,7 @@ struct uet_ses_in {
 	uint32_t expected;		/* bytes that will come: less after an early end */
 	uint32_t received;
 	uint16_t message_id;
+	uint16_t resource_index;
 	uint8_t state;			/* enum uet_ses_in_state */
 	uint8_t queue;			/* UET_SES_QUEUES: FAILED, and not known which */
 	uint8_t rc;			/* FAILED */
@@ -73,8 +76,27 @@ struct uet_ses_in {
 
 /* Open inbound messages of one PDC. */
 struct uet_ses_flow {
+	struct uet_list link;		/* ses->flows */
 	struct uet_list open;
 	struct uet_ses_in *last;	/* most recent hit, or NULL */
+};
+
+/* A receive queue: see ses.h. All lists are of one lock, whatever SES the messages came to. */
+struct uet_ses_rxq {
+	struct uet_ses_rxq_cfg cfg;
+	const struct uet_ses_upper_ops *ops;
+	void *upper;
+	struct uet_pool rx_pool;
+	struct uet_pool in_pool;
+	struct uet_pool small_pool;
+	struct uet_list posted[UET_SES_QUEUES];
+	struct uet_list unex[UET_SES_QUEUES];
+	struct uet_list claimed;
+	struct uet_list spare;		/* FAILED and SINK, oldest first */
+	uint32_t spare_count;
+	uint64_t rx_seq;
+	uint32_t unex_count;		/* claimed ones included */
+	size_t unex_bytes;
 };
 
 /* A destination on ROD whose messages wait for a refused one; see retry.c. */
@@ -110,18 +132,9 @@ struct uet_ses {
 	bool in_post;			/* inside uet_pds_post: put results off */
 	uint64_t ids[65536 / 64];	/* message ids in use */
 	/* Receiving. */
-	struct uet_pool rx_pool;
-	struct uet_pool in_pool;
 	struct uet_pool flow_pool;
-	struct uet_pool small_pool;
-	struct uet_list posted[UET_SES_QUEUES];
-	struct uet_list unex[UET_SES_QUEUES];
-	struct uet_list claimed;
-	struct uet_list spare;		/* FAILED and SINK, oldest first */
-	uint32_t spare_count;
-	uint64_t rx_seq;
-	uint32_t unex_count;		/* claimed ones included */
-	size_t unex_bytes;
+	struct uet_list flows;
+	struct uet_ses_rxq *rxq[UET_SES_INDICES]; /* by resource index; NULL: none there */
 };
 
 /* iov.c */
@@ -182,14 +195,14 @@ void uet_ses_pdc_gone(void *upper, struct uet_pdc *pdc, int err);
 /* in.c: inbound messages and flows. */
 
 /*
- * New inbound message for the request @req from @src, in state UNEX, on no list. NULL when
- * their limit is reached.
+ * New inbound message for the request @req from @src to @rxq of @ses, in state UNEX, on no
+ * list. NULL when their limit is reached.
  */
-struct uet_ses_in *uet_ses_in_new(struct uet_ses *ses, const struct uet_ses_req *req,
-				  const struct uet_addr *src);
+struct uet_ses_in *uet_ses_in_new(struct uet_ses *ses, struct uet_ses_rxq *rxq,
+				  const struct uet_ses_req *req, const struct uet_addr *src);
 
 /* Free @in if neither its flow nor a list of unexpected messages holds it. */
-void uet_ses_in_put(struct uet_ses *ses, struct uet_ses_in *in);
+void uet_ses_in_put(struct uet_ses_in *in);
 
 /* Open message @message_id of @pdc, or NULL. */
 struct uet_ses_in *uet_ses_in_find(struct uet_pdc *pdc, uint16_t message_id);
@@ -207,16 +220,22 @@ struct uet_ses_in *uet_ses_in_other(struct uet_pdc *pdc, const struct uet_ses_in
  * Keep @in only to swallow what still comes: in @state (SINK or FAILED) with code @rc. The
  * caller has taken it off the unexpected list. May free @in, or another such message.
  */
-void uet_ses_in_swallow(struct uet_ses *ses, struct uet_ses_in *in, uint8_t state, uint8_t rc);
+void uet_ses_in_swallow(struct uet_ses_in *in, uint8_t state, uint8_t rc);
 
 /*
  * End @in with return code @rc (NULL: its source gave it up, or vanished). A matched receive
  * fails with -EIO, stored payload is freed, the rest will be swallowed. May free @in.
  */
-void uet_ses_in_fail(struct uet_ses *ses, struct uet_ses_in *in, uint8_t rc);
+void uet_ses_in_fail(struct uet_ses_in *in, uint8_t rc);
 
 /* As uet_ses_in_fail, when no further packet is expected. @in is gone but for a claim. */
-void uet_ses_in_abandon(struct uet_ses *ses, struct uet_ses_in *in);
+void uet_ses_in_abandon(struct uet_ses_in *in);
+
+/*
+ * The SES that @in came to is going away: no callback. A receive that it matched is put in front
+ * of its queue again. @in is gone but for a claim.
+ */
+void uet_ses_in_orphan(struct uet_ses_in *in);
 
 /* What the receiver of @in is told, as a success. */
 void uet_ses_in_result(const struct uet_ses_in *in, struct uet_ses_rx_result *res);
@@ -224,37 +243,52 @@ void uet_ses_in_result(const struct uet_ses_in *in, struct uet_ses_rx_result *re
 /* match.c */
 
 /* First posted receive that takes the message @in; taken off its queue. NULL: none. */
-struct uet_ses_rx *uet_ses_match_posted(struct uet_ses *ses, const struct uet_ses_in *in);
+struct uet_ses_rx *uet_ses_match_posted(struct uet_ses_rxq *rxq, const struct uet_ses_in *in);
 
 /* First unexpected message that @rx takes, left where it is; NULL: none. */
-struct uet_ses_in *uet_ses_match_unex(struct uet_ses *ses, const struct uet_ses_rx *rx);
+struct uet_ses_in *uet_ses_match_unex(struct uet_ses_rxq *rxq, const struct uet_ses_rx *rx);
 
 /*
  * Tie the unexpected message @in to @rx: what arrived is copied, the rest will go there. If
  * nothing is missing, rx_done runs and @in is freed.
  */
-void uet_ses_attach(struct uet_ses *ses, struct uet_ses_in *in, struct uet_ses_rx *rx);
+void uet_ses_attach(struct uet_ses_in *in, struct uet_ses_rx *rx);
 
 /* All of @in (on no flow) is in the memory of its receive: report it and free @in. */
-void uet_ses_deliver(struct uet_ses *ses, struct uet_ses_in *in);
+void uet_ses_deliver(struct uet_ses_in *in);
 
 /* Report @rx as failed with -EIO and @rc; @in tells which message. */
-void uet_ses_rx_fail(struct uet_ses *ses, struct uet_ses_rx *rx, const struct uet_ses_in *in,
-		     uint8_t rc);
+void uet_ses_rx_fail(struct uet_ses_rx *rx, const struct uet_ses_in *in, uint8_t rc);
+
+/* Post @rx, taken before and not filled, in front of the others, as uet_ses_recv. */
+void uet_ses_rx_again(struct uet_ses_rxq *rxq, struct uet_ses_rx *rx);
 
 /* unex.c */
 
-/* May @in become an unexpected message? False when max_unexpected is reached. */
-bool uet_ses_unex_admit(const struct uet_ses *ses);
+/* May one more unexpected message come? False when max_unexpected is reached. */
+bool uet_ses_unex_admit(const struct uet_ses_rxq *rxq);
 
 /* Queue @in as the latest unexpected message. */
-void uet_ses_unex_add(struct uet_ses *ses, struct uet_ses_in *in);
+void uet_ses_unex_add(struct uet_ses_in *in);
 
 /* True when @in has its payload memory, or got it now; false when it stays announced. */
-bool uet_ses_unex_store(struct uet_ses *ses, struct uet_ses_in *in);
+bool uet_ses_unex_store(struct uet_ses_in *in);
 
 /* Free the payload of @in and take it off its list; a claimed one stays on that list. */
-void uet_ses_unex_remove(struct uet_ses *ses, struct uet_ses_in *in);
+void uet_ses_unex_remove(struct uet_ses_in *in);
+
+/* rxq.c */
+
+/* The queue behind @resource_index; NULL: none. */
+static inline struct uet_ses_rxq *uet_ses_rxq_at(const struct uet_ses *ses, uint16_t resource_index)
+{
+	uint32_t i = (uint32_t)resource_index - ses->cfg.resource_index;
+
+	return i < UET_SES_INDICES ? ses->rxq[i] : NULL;
+}
+
+/* Take every queue away from @ses, as uet_ses_rxq_detach. */
+void uet_ses_rxq_detach_all(struct uet_ses *ses);
 
 /* resp.c */
 

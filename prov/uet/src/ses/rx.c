@@ -14,6 +14,7 @@
 /* A request packet being looked at. */
 struct pkt {
 	const struct uet_pds_rx *rx;
+	struct uet_ses_rxq *rxq;	/* behind the resource index */
 	struct uet_ses_req req;
 	const uint8_t *payload;
 	size_t avail;		/* bytes at payload */
@@ -79,14 +80,17 @@ static uint8_t check_op(struct pkt *p)
 	}
 }
 
-/* Is the request for this endpoint? UEC 3.4.6; the three RI spaces hold one index each. */
-static uint8_t check_target(const struct uet_ses *ses, const struct uet_ses_req *req)
+/* Is the request for this endpoint? UEC 3.4.6; the three RI spaces hold the same indices. */
+static uint8_t check_target(const struct uet_ses *ses, struct pkt *p)
 {
+	const struct uet_ses_req *req = &p->req;
+
 	if (req->rel && req->job_id != ses->cfg.job_id)
 		return UET_RC_BAD_JOB_ID;
 	if (req->pid_on_fep != ses->cfg.pid_on_fep)
 		return UET_RC_BAD_PID;
-	if (req->resource_index != ses->cfg.resource_index)
+	p->rxq = uet_ses_rxq_at(ses, req->resource_index);
+	if (!p->rxq)
 		return UET_RC_BAD_INDEX;
 	if (req->ri_generation != 0)
 		return UET_RC_BAD_GENERATION;
@@ -122,7 +126,7 @@ static uint8_t measure(struct pkt *p)
 }
 
 /* Count the packet's bytes without using them; frees @in with the last one. */
-static void swallow(struct uet_ses *ses, struct uet_ses_in *in, const struct pkt *p)
+static void swallow(struct uet_ses_in *in, const struct pkt *p)
 {
 	uint64_t end = (uint64_t)p->off + p->len;
 
@@ -133,12 +137,12 @@ static void swallow(struct uet_ses *ses, struct uet_ses_in *in, const struct pkt
 	if (in->received < in->expected)
 		return;
 	uet_ses_in_close(in);
-	uet_ses_in_put(ses, in);
+	uet_ses_in_put(in);
 }
 
 static struct uet_ses_in *new_message(struct uet_ses *ses, const struct pkt *p)
 {
-	struct uet_ses_in *in = uet_ses_in_new(ses, &p->req, p->rx->src);
+	struct uet_ses_in *in = uet_ses_in_new(ses, p->rxq, &p->req, p->rx->src);
 
 	if (in)
 		in->queue = p->queue;
@@ -166,12 +170,12 @@ static void remember_lost(struct uet_ses *ses, const struct pkt *p, uint8_t rc)
 	if (!in)
 		return;
 	if (!uet_ses_in_open(ses, in, p->rx->pdc)) {
-		uet_ses_in_put(ses, in);
+		uet_ses_in_put(in);
 		return;
 	}
 	/* Evicts the oldest, never this one. */
-	uet_ses_in_swallow(ses, in, UET_IN_FAILED, rc);
-	swallow(ses, in, p);
+	uet_ses_in_swallow(in, UET_IN_FAILED, rc);
+	swallow(in, p);
 }
 
 /* The message of the packet, open as @in unless that is NULL, is lost for reason @rc. */
@@ -181,10 +185,10 @@ static void lose(struct uet_ses *ses, struct uet_ses_in *in, const struct pkt *p
 		remember_lost(ses, p, rc);
 		return;
 	}
-	uet_ses_in_fail(ses, in, rc);
+	uet_ses_in_fail(in, rc);
 	in = uet_ses_in_find(p->rx->pdc, p->req.message_id);
 	if (in)
-		swallow(ses, in, p);
+		swallow(in, p);
 }
 
 /* This packet is faulty: its message fails with @rc. */
@@ -233,8 +237,7 @@ static void place(struct uet_ses_in *in, const struct pkt *p)
 }
 
 /* The last byte of @in is here: final answer, Table 7.1 of the wire notes. */
-static void complete(struct uet_ses *ses, struct uet_ses_in *in, const struct pkt *p,
-		     struct uet_pds_answer *answer)
+static void complete(struct uet_ses_in *in, const struct pkt *p, struct uet_pds_answer *answer)
 {
 	uet_ses_in_close(in);
 	switch (in->state) {
@@ -244,7 +247,7 @@ static void complete(struct uet_ses *ses, struct uet_ses_in *in, const struct pk
 				       UET_RC_OK, (uint32_t)in->rx->len, true);
 		else
 			answer_default(p, in->request_length, answer);
-		uet_ses_deliver(ses, in);
+		uet_ses_deliver(in);
 		return;
 	case UET_IN_UNEX:
 		uet_ses_answer(answer, &p->req, UET_RESP_RESPONSE, UET_LIST_OVERFLOW, UET_RC_OK,
@@ -252,7 +255,7 @@ static void complete(struct uet_ses *ses, struct uet_ses_in *in, const struct pk
 		return;
 	default:
 		answer_default(p, in->request_length, answer);
-		uet_ses_in_put(ses, in);
+		uet_ses_in_put(in);
 	}
 }
 
@@ -264,7 +267,7 @@ static void accept_packet(struct uet_ses *ses, struct uet_ses_in *in, const stru
 			answer_default(p, 0, answer);
 		else
 			refuse(ses, p, in->rc, answer);
-		swallow(ses, in, p);
+		swallow(in, p);
 		return;
 	}
 	if (p->len > in->expected - in->received) {
@@ -273,7 +276,7 @@ static void accept_packet(struct uet_ses *ses, struct uet_ses_in *in, const stru
 		return;
 	}
 	learn_header(in, p);
-	if (in->state == UET_IN_UNEX && !uet_ses_unex_store(ses, in)) {
+	if (in->state == UET_IN_UNEX && !uet_ses_unex_store(in)) {
 		refuse_now(ses, UET_NACK_NO_PKT_BUFFER, answer);
 		return;
 	}
@@ -284,25 +287,25 @@ static void accept_packet(struct uet_ses *ses, struct uet_ses_in *in, const stru
 	if (in->received < in->expected)
 		answer_open(p, answer);
 	else
-		complete(ses, in, p, answer);
+		complete(in, p, answer);
 }
 
 /* Put the new message @in on the unexpected list, if limits and memory allow. */
 static bool begin_unexpected(struct uet_ses *ses, struct uet_ses_in *in, const struct pkt *p,
 			     uint8_t *nack)
 {
-	if (!uet_ses_unex_admit(ses)) {
+	if (!uet_ses_unex_admit(p->rxq)) {
 		*nack = UET_NACK_NO_SES_MSG_AVAIL;
 		return false;
 	}
-	if (!uet_ses_unex_store(ses, in) && !in->flow) {
+	if (!uet_ses_unex_store(in) && !in->flow) {
 		/* Without an id the repeated packet could not be tied to a record. */
 		*nack = UET_NACK_NO_PKT_BUFFER;
 		if (p->req.format != UET_HDR_REQUEST_STD ||
 		    !uet_ses_in_open(ses, in, p->rx->pdc))
 			return false;
 	}
-	uet_ses_unex_add(ses, in);
+	uet_ses_unex_add(in);
 	return true;
 }
 
@@ -320,7 +323,7 @@ static struct uet_ses_in *begin(struct uet_ses *ses, const struct pkt *p,
 	}
 	if (!whole && !uet_ses_in_open(ses, in, p->rx->pdc))
 		goto refused;
-	in->rx = uet_ses_match_posted(ses, in);
+	in->rx = uet_ses_match_posted(p->rxq, in);
 	if (in->rx) {
 		in->state = UET_IN_MATCHED;
 		return in;
@@ -329,7 +332,7 @@ static struct uet_ses_in *begin(struct uet_ses *ses, const struct pkt *p,
 		return in;
 refused:
 	uet_ses_in_close(in);
-	uet_ses_in_put(ses, in);
+	uet_ses_in_put(in);
 	refuse_now(ses, nack, answer);
 	return NULL;
 }
@@ -337,7 +340,7 @@ refused:
 /* Does the packet belong to the message that is open under its id? */
 static bool same_message(const struct uet_ses_in *in, const struct pkt *p)
 {
-	return in->request_length == p->req.request_length &&
+	return in->request_length == p->req.request_length && in->rxq == p->rxq &&
 	       (in->queue == p->queue || in->queue == UET_SES_QUEUES) &&
 	       in->source.initiator == p->req.initiator && in->tag == p->req.match_bits;
 }
@@ -347,7 +350,7 @@ static bool same_message(const struct uet_ses_in *in, const struct pkt *p)
  * was only swallowed and does not fit, is a leftover of an earlier use of the id. On ROD any
  * other open message has been given up by its source: messages do not interleave (UEC 3.5.4).
  */
-static struct uet_ses_in *find(struct uet_ses *ses, const struct pkt *p)
+static struct uet_ses_in *find(const struct pkt *p)
 {
 	struct uet_pdc *pdc = p->rx->pdc;
 	struct uet_ses_in *in = NULL;
@@ -358,19 +361,19 @@ static struct uet_ses_in *find(struct uet_ses *ses, const struct pkt *p)
 	if (in && p->req.opcode != UET_OP_MSG_ERROR &&
 	    ((p->req.som && in->som_taken) ||
 	     (in->state >= UET_IN_SINK && !same_message(in, p)))) {
-		uet_ses_in_abandon(ses, in);
+		uet_ses_in_abandon(in);
 		in = NULL;
 	}
 	if (p->rx->mode != UET_MODE_ROD)
 		return in;
 	while ((other = uet_ses_in_other(pdc, in)))
-		uet_ses_in_abandon(ses, other);
+		uet_ses_in_abandon(other);
 	return in;
 }
 
 static void serve(struct uet_ses *ses, struct pkt *p, struct uet_pds_answer *answer)
 {
-	struct uet_ses_in *in = find(ses, p);
+	struct uet_ses_in *in = find(p);
 	uint8_t rc;
 
 	if (p->req.opcode == UET_OP_MSG_ERROR) {
@@ -419,7 +422,7 @@ void uet_ses_rx_packet(void *upper, const struct uet_pds_rx *rx, struct uet_pds_
 	p.avail = rx->len - (size_t)n;
 	rc = check_op(&p);
 	if (rc == UET_RC_OK)
-		rc = check_target(ses, &p.req);
+		rc = check_target(ses, &p);
 	if (rc == UET_RC_OK && p.req.opcode == UET_OP_NO_OP && p.req.request_length)
 		rc = UET_RC_UNSUPPORTED_SIZE;
 	if (rc != UET_RC_OK)

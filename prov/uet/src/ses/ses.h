@@ -21,9 +21,11 @@
 #include "wire/ses.h"
 
 struct uet_ses;
+struct uet_ses_rxq;
 
 #define UET_SES_IOV 8		/* fragments of one send or receive */
 #define UET_SES_MAX_MSG UINT32_MAX
+#define UET_SES_INDICES 64	/* receive queues that one SES may have */
 
 /* Who sent a message. */
 struct uet_ses_source {
@@ -144,7 +146,7 @@ enum uet_ses_queue {
 
 struct uet_ses_unex;
 
-/* A posted receive. Taken from and returned to the SES's pool; lives until rx_done returned. */
+/* A posted receive. Taken from and returned to its queue's pool; lives until rx_done returned. */
 struct uet_ses_rx {
 	/* Set by the caller. */
 	uint8_t queue;		/* enum uet_ses_queue */
@@ -174,6 +176,7 @@ struct uet_ses_rx_result {
 	size_t msg_len;		/* length of the message; > len when truncated */
 	uint64_t tag;
 	uint64_t data;
+	uint16_t resource_index; /* that the message was addressed to; 0: there is none */
 	struct uet_ses_source source;
 };
 
@@ -219,16 +222,20 @@ struct uet_ses_cfg {
 	struct uet_pds_cfg pds;
 	uint32_t job_id;		/* 24 bits */
 	uint16_t pid_on_fep;		/* own, 12 bits */
-	uint16_t resource_index;	/* own, in all three RI spaces */
+	uint16_t resource_index;	/* own, the first one, in all three RI spaces */
 	uint32_t initiator;		/* own */
 	uint32_t payload_mtu;		/* 1024, 2048, 4096 or 8192 */
 	uint32_t max_tx;		/* sends outstanding */
-	uint32_t max_rx;		/* receives posted */
 	uint32_t inject_size;		/* largest copied payload, bytes */
-	uint32_t max_unexpected;	/* unexpected messages kept */
-	size_t max_unexpected_bytes;	/* payload bytes kept for them */
 	uint64_t retry_time;		/* ns: first pause before a refused message is repeated */
 	uint64_t retry_max;		/* ns: ceiling of its doubling */
+};
+
+/* Limits of a receive queue. */
+struct uet_ses_rxq_cfg {
+	uint32_t max_rx;		/* receives posted */
+	uint32_t max_unexpected;	/* unexpected messages kept */
+	size_t max_unexpected_bytes;	/* payload bytes kept for them */
 };
 
 struct uet_ses_stats {
@@ -246,7 +253,11 @@ int uet_ses_create(const struct uet_ses_cfg *cfg, struct uet_nic *nic,
 		   const struct uet_ses_upper_ops *ops, void *upper, uint64_t now,
 		   struct uet_ses **ses);
 
-/* Free everything; sends and receives still posted are forgotten without callbacks. */
+/*
+ * Free everything; sends are forgotten without callbacks. Receive queues are detached, and the
+ * unexpected messages of @ses leave them (claimed ones count as failed). Receives that @ses
+ * was filling are posted again, for others that share the queue: rx_done of those may run.
+ */
 void uet_ses_destroy(struct uet_ses *ses);
 
 /* The PDS below, for driving: uet_pds_rx, _progress, _flush, _next, _idle, _close. */
@@ -280,23 +291,48 @@ void uet_ses_region_gone(struct uet_ses *ses, const struct uet_ses_region *regio
  */
 int uet_ses_send(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now);
 
+/*
+ * Create a receive queue: posted receives and unexpected messages, tagged and untagged, behind
+ * one or more resource indices. Those of several SES (a shared receive context) must share
+ * one lock. @ops->rx_done tells with @upper of receives that end without a message. Returns 0,
+ * -EINVAL or -ENOMEM.
+ */
+int uet_ses_rxq_create(const struct uet_ses_rxq_cfg *cfg, const struct uet_ses_upper_ops *ops,
+		       void *upper, struct uet_ses_rxq **rxq);
+
+/*
+ * Free @rxq, attached nowhere; receives still posted and messages claimed are forgotten without
+ * callbacks. NULL is fine.
+ */
+void uet_ses_rxq_destroy(struct uet_ses_rxq *rxq);
+
+/*
+ * Messages of @ses for @resource_index (the first one + 0 .. UET_SES_INDICES - 1) go to @rxq from
+ * now on, which outlives @ses or its detachment. Returns 0, -EINVAL (out of range) or -EBUSY
+ * (another queue is there).
+ */
+int uet_ses_rxq_attach(struct uet_ses *ses, uint16_t resource_index, struct uet_ses_rxq *rxq);
+
+/* As uet_ses_destroy does with all queues: @ses has none at @resource_index any more. */
+void uet_ses_rxq_detach(struct uet_ses *ses, uint16_t resource_index);
+
 /* Take a receive descriptor; NULL when max_rx are posted. */
-struct uet_ses_rx *uet_ses_rx_get(struct uet_ses *ses);
+struct uet_ses_rx *uet_ses_rx_get(struct uet_ses_rxq *rxq);
 
 /* Give a descriptor back. */
-void uet_ses_rx_put(struct uet_ses *ses, struct uet_ses_rx *rx);
+void uet_ses_rx_put(struct uet_ses_rxq *rxq, struct uet_ses_rx *rx);
 
 /*
  * Post @rx: matched against unexpected messages in the order of their arrival, else queued.
  * rx_done may run inside (message already complete).
  */
-void uet_ses_recv(struct uet_ses *ses, struct uet_ses_rx *rx, uint64_t now);
+void uet_ses_recv(struct uet_ses_rxq *rxq, struct uet_ses_rx *rx, uint64_t now);
 
 /*
  * Cancel the oldest posted receive whose context is @context and that is not yet matched:
  * rx_done with -ECANCELED runs inside. Returns true if one was found.
  */
-bool uet_ses_cancel(struct uet_ses *ses, void *context);
+bool uet_ses_cancel(struct uet_ses_rxq *rxq, void *context);
 
 enum uet_ses_peek_action {
 	UET_SES_PEEK,		/* look only */
@@ -308,18 +344,17 @@ enum uet_ses_peek_action {
  * Look for the first unexpected message (complete, or announced with known length) that a
  * receive described by @pattern (queue, directed, source, tag, ignore) would match. Returns 0
  * with @res filled (len = msg_len = the message's length), and for CLAIM the message in
- * @claim (owned by the SES, valid until claimed_recv or claimed_discard), or -ENOENT.
+ * @claim (owned by the queue, valid until claimed_recv or claimed_discard), or -ENOENT.
  */
-int uet_ses_peek(struct uet_ses *ses, const struct uet_ses_rx *pattern,
+int uet_ses_peek(struct uet_ses_rxq *rxq, const struct uet_ses_rx *pattern,
 		 enum uet_ses_peek_action action, struct uet_ses_rx_result *res,
 		 struct uet_ses_unex **claim);
 
-/* Deliver the claimed message into @rx, as uet_ses_recv would. */
-void uet_ses_claimed_recv(struct uet_ses *ses, struct uet_ses_unex *claim, struct uet_ses_rx *rx,
-			  uint64_t now);
+/* Deliver the claimed message into @rx, of the same queue, as uet_ses_recv would. */
+void uet_ses_claimed_recv(struct uet_ses_unex *claim, struct uet_ses_rx *rx, uint64_t now);
 
 /* Drop the claimed message. */
-void uet_ses_claimed_discard(struct uet_ses *ses, struct uet_ses_unex *claim);
+void uet_ses_claimed_discard(struct uet_ses_unex *claim);
 
 /*
  * Repeat messages that the target asked to repeat and whose pause is over. To be called with

@@ -12,97 +12,101 @@
 
 #include "ses/msg.h"
 
-bool uet_ses_unex_admit(const struct uet_ses *ses)
+bool uet_ses_unex_admit(const struct uet_ses_rxq *rxq)
 {
-	return ses->unex_count < ses->cfg.max_unexpected;
+	return rxq->unex_count < rxq->cfg.max_unexpected;
 }
 
-void uet_ses_unex_add(struct uet_ses *ses, struct uet_ses_in *in)
+void uet_ses_unex_add(struct uet_ses_in *in)
 {
+	struct uet_ses_rxq *rxq = in->rxq;
+
 	in->unex.counted = true;
-	ses->unex_count++;
-	ses->stats.unexpected++;
-	uet_list_add_tail(&ses->unex[in->queue], &in->unex.link);
+	rxq->unex_count++;
+	in->ses->stats.unexpected++;
+	uet_list_add_tail(&rxq->unex[in->queue], &in->unex.link);
 }
 
-bool uet_ses_unex_store(struct uet_ses *ses, struct uet_ses_in *in)
+bool uet_ses_unex_store(struct uet_ses_in *in)
 {
+	struct uet_ses_rxq *rxq = in->rxq;
 	size_t len = in->request_length;
 
 	if (len == 0 || in->unex.buf)
 		return true;
-	if (len > ses->cfg.max_unexpected_bytes ||
-	    ses->unex_bytes > ses->cfg.max_unexpected_bytes - len)
+	if (len > rxq->cfg.max_unexpected_bytes ||
+	    rxq->unex_bytes > rxq->cfg.max_unexpected_bytes - len)
 		return false;
 	if (len <= UET_SES_SMALL_BUF)
-		in->unex.buf = uet_pool_get(&ses->small_pool);
+		in->unex.buf = uet_pool_get(&rxq->small_pool);
 	else
 		in->unex.buf = malloc(len);
 	if (!in->unex.buf)
 		return false;
-	ses->unex_bytes += len;
+	rxq->unex_bytes += len;
 	return true;
 }
 
-static void release_payload(struct uet_ses *ses, struct uet_ses_in *in)
+static void release_payload(struct uet_ses_in *in)
 {
+	struct uet_ses_rxq *rxq = in->rxq;
+
 	if (!in->unex.buf)
 		return;
 	if (in->request_length <= UET_SES_SMALL_BUF)
-		uet_pool_put(&ses->small_pool, in->unex.buf);
+		uet_pool_put(&rxq->small_pool, in->unex.buf);
 	else
 		free(in->unex.buf);
 	in->unex.buf = NULL;
-	ses->unex_bytes -= in->request_length;
+	rxq->unex_bytes -= in->request_length;
 }
 
-void uet_ses_unex_remove(struct uet_ses *ses, struct uet_ses_in *in)
+void uet_ses_unex_remove(struct uet_ses_in *in)
 {
-	release_payload(ses, in);
+	release_payload(in);
 	if (in->unex.claimed || !in->unex.counted)
 		return;
 	uet_list_del(&in->unex.link);
 	in->unex.counted = false;
-	ses->unex_count--;
+	in->rxq->unex_count--;
 }
 
 /* Drop @in, claimed no more; packets that still come are swallowed. */
-static void discard(struct uet_ses *ses, struct uet_ses_in *in)
+static void discard(struct uet_ses_in *in)
 {
-	uet_ses_unex_remove(ses, in);
+	uet_ses_unex_remove(in);
 	if (in->state == UET_IN_FAILED)
-		uet_ses_in_swallow(ses, in, UET_IN_FAILED, in->rc);
+		uet_ses_in_swallow(in, UET_IN_FAILED, in->rc);
 	else
-		uet_ses_in_swallow(ses, in, UET_IN_SINK, UET_RC_OK);
+		uet_ses_in_swallow(in, UET_IN_SINK, UET_RC_OK);
 }
 
-static struct uet_ses_unex *claim_message(struct uet_ses *ses, struct uet_ses_in *in)
+static struct uet_ses_unex *claim_message(struct uet_ses_in *in)
 {
 	uet_list_del(&in->unex.link);
-	uet_list_add_tail(&ses->claimed, &in->unex.link);
+	uet_list_add_tail(&in->rxq->claimed, &in->unex.link);
 	in->unex.claimed = true;
 	return &in->unex;
 }
 
-int uet_ses_peek(struct uet_ses *ses, const struct uet_ses_rx *pattern,
+int uet_ses_peek(struct uet_ses_rxq *rxq, const struct uet_ses_rx *pattern,
 		 enum uet_ses_peek_action action, struct uet_ses_rx_result *res,
 		 struct uet_ses_unex **claim)
 {
-	struct uet_ses_in *in = uet_ses_match_unex(ses, pattern);
+	struct uet_ses_in *in = uet_ses_match_unex(rxq, pattern);
 
 	/* Only the first packet tells of header data: until it came there is nothing to show. */
 	if (!in || (!in->som_known && in->flow))
 		return -ENOENT;
 	uet_ses_in_result(in, res);
 	if (action == UET_SES_PEEK_CLAIM)
-		*claim = claim_message(ses, in);
+		*claim = claim_message(in);
 	else if (action == UET_SES_PEEK_DISCARD)
-		discard(ses, in);
+		discard(in);
 	return 0;
 }
 
-void uet_ses_claimed_recv(struct uet_ses *ses, struct uet_ses_unex *claim, struct uet_ses_rx *rx,
-			  uint64_t now)
+void uet_ses_claimed_recv(struct uet_ses_unex *claim, struct uet_ses_rx *rx, uint64_t now)
 {
 	struct uet_ses_in *in = uet_ses_unex_in(claim);
 	struct uet_ses_in copy = *in;
@@ -110,15 +114,15 @@ void uet_ses_claimed_recv(struct uet_ses *ses, struct uet_ses_unex *claim, struc
 	(void)now;
 	claim->claimed = false;
 	if (in->state != UET_IN_FAILED) {
-		uet_ses_attach(ses, in, rx);
+		uet_ses_attach(in, rx);
 		return;
 	}
-	discard(ses, in);
-	uet_ses_rx_fail(ses, rx, &copy, copy.rc);
+	discard(in);
+	uet_ses_rx_fail(rx, &copy, copy.rc);
 }
 
-void uet_ses_claimed_discard(struct uet_ses *ses, struct uet_ses_unex *claim)
+void uet_ses_claimed_discard(struct uet_ses_unex *claim)
 {
 	claim->claimed = false;
-	discard(ses, uet_ses_unex_in(claim));
+	discard(uet_ses_unex_in(claim));
 }
