@@ -78,6 +78,7 @@ struct uet_pds_rx {
 	uint8_t mode;			/* enum uet_pds_mode */
 	uint8_t next_hdr;	/* UET_HDR_REQUEST_*, or RESPONSE_DATA* (return direction) */
 	bool ce;			/* arrived CE-marked */
+	uint64_t now;			/* for posting from inside the call */
 	const uint8_t *data;		/* SES header and payload; valid during the call only */
 	size_t len;
 };

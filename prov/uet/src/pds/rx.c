@@ -267,6 +267,7 @@ static void deliver(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_p
 		.mode = pdc->mode,
 		.next_hdr = h->next_hdr,
 		.ce = pkt->ce,
+		.now = pds->now,
 		.data = pkt->data,
 		.len = pkt->len,
 	};

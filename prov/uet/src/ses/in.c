@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "ses/msg.h"
+#include "ses/rma.h"
 
 struct uet_ses_in *uet_ses_in_new(struct uet_ses *ses, struct uet_ses_rxq *rxq,
 				  const struct uet_ses_req *req, const struct uet_addr *src)
@@ -31,19 +31,21 @@ struct uet_ses_in *uet_ses_in_new(struct uet_ses *ses, struct uet_ses_rxq *rxq,
 	return in;
 }
 
-static void leave_spare(struct uet_ses_in *in)
+/* Take @in off the spare ones, or off ses->rma, if it is there. */
+static void leave_list(struct uet_ses_in *in)
 {
 	if (in->unex.counted || uet_list_empty(&in->unex.link))
 		return;
 	uet_list_del(&in->unex.link);
-	in->rxq->spare_count--;
+	if (in->state != UET_IN_RMA)
+		in->rxq->spare_count--;
 }
 
 void uet_ses_in_put(struct uet_ses_in *in)
 {
 	if (in->flow || in->unex.counted)
 		return;
-	leave_spare(in);
+	leave_list(in);
 	uet_pool_put(&in->rxq->in_pool, in);
 }
 
@@ -140,6 +142,8 @@ void uet_ses_in_swallow(struct uet_ses_in *in, uint8_t state, uint8_t rc)
 {
 	struct uet_ses_rxq *rxq = in->rxq;
 
+	if (in->state == UET_IN_RMA)
+		leave_list(in);
 	in->state = state;
 	in->rc = rc;
 	if (!in->flow || in->unex.counted) {
@@ -211,6 +215,7 @@ void uet_ses_pdc_gone(void *upper, struct uet_pdc *pdc, int err)
 	struct uet_ses_flow *flow = flow_of(pdc);
 
 	(void)err;	/* whatever the reason, what is incomplete stays so */
+	uet_ses_reply_pdc_gone(ses, pdc);
 	if (!flow)
 		return;
 	while (!uet_list_empty(&flow->open))

@@ -54,3 +54,17 @@ void uet_ses_iov_write(const struct iovec *iov, uint8_t cnt, struct uet_ses_curs
 		from += part[i].iov_len;
 	}
 }
+
+void uet_ses_iov_read(const struct iovec *iov, uint8_t cnt, struct uet_ses_cursor *cur,
+		      size_t off, void *dst, size_t n)
+{
+	struct iovec part[UET_SES_IOV];
+	char *to = dst;
+	uint8_t parts, i;
+
+	parts = uet_ses_iov_slice(iov, cnt, cur, off, n, part);
+	for (i = 0; i < parts; i++) {
+		memcpy(to, part[i].iov_base, part[i].iov_len);
+		to += part[i].iov_len;
+	}
+}

@@ -12,6 +12,9 @@
  *                 |  `------------- error ------------------------------------'
  *                 `-- discarded while incomplete --> SINK
  *
+ * Reads and writes of regions that take more than one packet are RMA from the first packet
+ * on, until all bytes are there or an error makes them FAILED; see rma.c.
+ *
  * It hangs on its PDC's flow as long as packets are missing, and on a list of unexpected
  * messages as long as no receive took it; it is freed when it is on neither.
  */
@@ -31,18 +34,26 @@
  */
 #define UET_SES_SPARE_IN 1024
 
+/* RMA messages of several packets under way to this side. Beyond that packets are refused. */
+#define UET_SES_RMA_IN 1024
+
 #define UET_SES_QUEUES 2
+#define UET_SES_RMA_QUEUE (UET_SES_QUEUES + 1)	/* uet_ses_in.queue of those */
+
+#define UET_SES_REPLIES 1024	/* uet_ses_cfg.max_replies by default */
+#define UET_SES_READ_BUCKETS 256		/* a power of two */
 
 enum uet_ses_in_state {
 	UET_IN_UNEX,	/* no receive yet */
 	UET_IN_MATCHED,	/* bytes go to rx */
+	UET_IN_RMA,	/* bytes go to or come from region */
 	UET_IN_SINK,	/* discarded: the rest is swallowed, answered with success */
 	UET_IN_FAILED,	/* the rest is swallowed, answered with rc (NULL: with success) */
 };
 
 /* What an unexpected message needs; uet_ses_peek hands it out as the claim. */
 struct uet_ses_unex {
-	struct uet_list link;	/* rxq->unex[queue] by arrival, rxq->claimed, or rxq->spare */
+	struct uet_list link;	/* rxq->unex[queue] by arrival, ->claimed, ->spare; ses->rma */
 	uint8_t *buf;		/* payload of request_length bytes; NULL: announced or empty */
 	uint32_t lo, hi;	/* the stored bytes lie in [lo, hi) */
 	bool counted;		/* on unex[] or claimed, counted against max_unexpected */
@@ -58,6 +69,8 @@ struct uet_ses_in {
 	struct uet_ses_rx *rx;		/* MATCHED */
 	struct uet_ses *ses;		/* that it came to; NULL: gone, only a claim is left */
 	struct uet_ses_rxq *rxq;
+	const struct uet_ses_region *region;	/* RMA */
+	uint64_t buffer_offset;		/* RMA */
 	struct uet_ses_source source;
 	uint64_t tag;
 	uint64_t data;
@@ -68,6 +81,7 @@ struct uet_ses_in {
 	uint16_t resource_index;
 	uint8_t state;			/* enum uet_ses_in_state */
 	uint8_t queue;			/* UET_SES_QUEUES: FAILED, and not known which */
+	uint8_t opcode;			/* RMA */
 	uint8_t rc;			/* FAILED */
 	bool has_data;
 	bool som_known;			/* the header of the first packet was seen */
@@ -131,6 +145,13 @@ struct uet_ses {
 	uint16_t id_last;
 	bool in_post;			/* inside uet_pds_post: put results off */
 	uint64_t ids[65536 / 64];	/* message ids in use */
+	struct uet_list reads[UET_SES_READ_BUCKETS];	/* those that await data, by id */
+	struct uet_pool amo_pool;
+	/* Serving RMA. */
+	struct uet_pool reply_pool;
+	struct uet_list replies;	/* that PDS did not take yet */
+	struct uet_list rma;		/* messages in state UET_IN_RMA */
+	struct uet_ses_rxq *rma_rxq;	/* theirs: without receives, with memory of its own */
 	/* Receiving. */
 	struct uet_pool flow_pool;
 	struct uet_list flows;
@@ -151,12 +172,32 @@ uint8_t uet_ses_iov_slice(const struct iovec *iov, uint8_t cnt, struct uet_ses_c
 void uet_ses_iov_write(const struct iovec *iov, uint8_t cnt, struct uet_ses_cursor *cur,
 		       size_t off, const void *src, size_t n);
 
+/* Copy @n bytes from offset @off of the concatenation of @iov to @dst, as above. */
+void uet_ses_iov_read(const struct iovec *iov, uint8_t cnt, struct uet_ses_cursor *cur,
+		      size_t off, void *dst, size_t n);
+
 /* tx.c: the PDS upper ops of the sending side (pds/pds.h), and the posting of messages. */
 
 void uet_ses_fill(void *upper, struct uet_pds_msg *msg, uint32_t index, struct uet_pds_fill *out);
 bool uet_ses_response(void *upper, struct uet_pds_msg *msg, uint32_t index, uint8_t next_hdr,
 		      const uint8_t *hdr, size_t len);
 void uet_ses_done(void *upper, struct uet_pds_msg *msg, int err, uint8_t nack);
+
+/* Forget the copy of the payload of @tx, if there is one. */
+void uet_ses_tx_uncopy(struct uet_ses *ses, struct uet_ses_tx *tx);
+
+/* Next free message id after the last one given, or 0 if none is left. */
+uint16_t uet_ses_id_get(struct uet_ses *ses);
+
+/* @id is free again. */
+void uet_ses_id_put(struct uet_ses *ses, uint16_t id);
+
+/* The target answered @tx with the error in @resp: the first one counts, the rest stays unsent. */
+void uet_ses_tx_refused(struct uet_ses *ses, struct uet_ses_tx *tx,
+			const struct uet_ses_resp *resp);
+
+/* An answer came that @tx cannot have: it fails, unless it has failed before. */
+void uet_ses_tx_garbled(struct uet_ses *ses, struct uet_ses_tx *tx);
 
 /*
  * Give @tx a message id and hand it to PDS, the first time or again. Returns 0, or -EAGAIN
@@ -191,6 +232,11 @@ void uet_ses_retry_ended(struct uet_ses *ses, struct uet_ses_tx *tx, bool ok);
 
 void uet_ses_rx_packet(void *upper, const struct uet_pds_rx *rx, struct uet_pds_answer *answer);
 void uet_ses_pdc_gone(void *upper, struct uet_pdc *pdc, int err);
+
+/*
+ * Is @req for this endpoint? The code of UEC 3.4.6. The three RI spaces hold the same indices.
+ */
+uint8_t uet_ses_check_target(const struct uet_ses *ses, const struct uet_ses_req *req);
 
 /* in.c: inbound messages and flows. */
 
@@ -295,6 +341,10 @@ void uet_ses_rxq_detach_all(struct uet_ses *ses);
 /* Write the SES response to @req into @answer; @gtd: guaranteed delivery. */
 void uet_ses_answer(struct uet_pds_answer *answer, const struct uet_ses_req *req, uint8_t opcode,
 		    uint8_t list, uint8_t rc, uint32_t modified, bool gtd);
+
+/* Answer @req with the error @rc. */
+void uet_ses_refuse(struct uet_ses *ses, const struct uet_ses_req *req, uint8_t rc,
+		    struct uet_pds_answer *answer);
 
 /* True if a message refused with @rc shall be repeated as a whole (Table 3-19, "R"). */
 bool uet_ses_rc_repeat(uint8_t rc);

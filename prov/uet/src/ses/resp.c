@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include <errno.h>
 
+#include "base/log.h"
 #include "ses/msg.h"
+#include "wire/names.h"
 
 void uet_ses_answer(struct uet_pds_answer *answer, const struct uet_ses_req *req, uint8_t opcode,
 		    uint8_t list, uint8_t rc, uint32_t modified, bool gtd)
@@ -20,6 +22,15 @@ void uet_ses_answer(struct uet_pds_answer *answer, const struct uet_ses_req *req
 	answer->complete = opcode != UET_RESP_NO_RESPONSE;
 	answer->next_hdr = resp.format;
 	answer->len = (uint8_t)uet_ses_resp_pack(&resp, answer->ses);
+}
+
+void uet_ses_refuse(struct uet_ses *ses, const struct uet_ses_req *req, uint8_t rc,
+		    struct uet_pds_answer *answer)
+{
+	ses->stats.rc_sent[rc & 63]++;
+	uet_debug("%s of message %u refused: %s", uet_ses_op_name(req->opcode), req->message_id,
+		  uet_rc_name(rc));
+	uet_ses_answer(answer, req, UET_RESP_RESPONSE, UET_LIST_EXPECTED, rc, 0, true);
 }
 
 bool uet_ses_rc_repeat(uint8_t rc)

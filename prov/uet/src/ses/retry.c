@@ -10,7 +10,7 @@
  * the order of uet_ses_send. When all refused ones have left PDS, the first of the hold goes
  * alone; once it got through, the others follow.
  */
-#include "ses/msg.h"
+#include "ses/rma.h"
 
 static bool same_dest(const struct uet_ses_dest *a, const struct uet_ses_dest *b)
 {
@@ -271,6 +271,7 @@ void uet_ses_progress(struct uet_ses *ses, uint64_t now)
 		return;
 	ses->next = UET_TIME_NEVER;
 	run_finished(ses);
+	uet_ses_reply_progress(ses, now);
 	run_paused(ses, now);
 	uet_list_for_each_safe(pos, tmp, &ses->holds)
 		run_hold(ses, uet_list_entry(pos, struct uet_ses_hold, link), now);

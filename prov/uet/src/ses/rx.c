@@ -7,9 +7,7 @@
  */
 #include <string.h>
 
-#include "base/log.h"
-#include "ses/msg.h"
-#include "wire/names.h"
+#include "ses/rma.h"
 
 /* A request packet being looked at. */
 struct pkt {
@@ -28,10 +26,7 @@ struct pkt {
 static void refuse(struct uet_ses *ses, const struct pkt *p, uint8_t rc,
 		   struct uet_pds_answer *answer)
 {
-	ses->stats.rc_sent[rc & 63]++;
-	uet_debug("%s of message %u refused: %s", uet_ses_op_name(p->req.opcode),
-		  p->req.message_id, uet_rc_name(rc));
-	uet_ses_answer(answer, &p->req, UET_RESP_RESPONSE, UET_LIST_EXPECTED, rc, 0, true);
+	uet_ses_refuse(ses, &p->req, rc, answer);
 }
 
 static void refuse_now(struct uet_ses *ses, uint8_t nack, struct uet_pds_answer *answer)
@@ -57,7 +52,7 @@ static uint8_t check_op(struct pkt *p)
 {
 	bool std = p->req.format == UET_HDR_REQUEST_STD;
 
-	if (p->req.version != 0)
+	if (p->req.version != 0 || p->rx->mode == UET_MODE_RUDI)
 		return UET_RC_UNSUPPORTED_OP;
 	switch (p->req.opcode) {
 	case UET_OP_NO_OP:
@@ -80,17 +75,13 @@ static uint8_t check_op(struct pkt *p)
 	}
 }
 
-/* Is the request for this endpoint? UEC 3.4.6; the three RI spaces hold the same indices. */
-static uint8_t check_target(const struct uet_ses *ses, struct pkt *p)
+uint8_t uet_ses_check_target(const struct uet_ses *ses, const struct uet_ses_req *req)
 {
-	const struct uet_ses_req *req = &p->req;
-
 	if (req->rel && req->job_id != ses->cfg.job_id)
 		return UET_RC_BAD_JOB_ID;
 	if (req->pid_on_fep != ses->cfg.pid_on_fep)
 		return UET_RC_BAD_PID;
-	p->rxq = uet_ses_rxq_at(ses, req->resource_index);
-	if (!p->rxq)
+	if (!uet_ses_rxq_at(ses, req->resource_index))
 		return UET_RC_BAD_INDEX;
 	if (req->ri_generation != 0)
 		return UET_RC_BAD_GENERATION;
@@ -411,6 +402,10 @@ void uet_ses_rx_packet(void *upper, const struct uet_pds_rx *rx, struct uet_pds_
 	uint8_t rc;
 	int n;
 
+	if (uet_unlikely(rx->next_hdr > UET_HDR_RESPONSE)) {
+		uet_ses_read_data(ses, rx, answer);
+		return;
+	}
 	n = uet_ses_req_unpack(&p.req, rx->next_hdr, rx->data, rx->len);
 	if (n < 0) {
 		memset(&p.req, 0, sizeof(p.req));
@@ -420,9 +415,18 @@ void uet_ses_rx_packet(void *upper, const struct uet_pds_rx *rx, struct uet_pds_
 	}
 	p.payload = rx->data + n;
 	p.avail = rx->len - (size_t)n;
+	if (uet_unlikely(rx->mode == UET_MODE_UUD)) {
+		uet_ses_dgram_packet(ses, rx, &p.req, p.payload, p.avail);
+		return;
+	}
+	if (uet_ses_is_rma(p.req.opcode)) {
+		uet_ses_rma_packet(ses, rx, &p.req, p.payload, p.avail, answer);
+		return;
+	}
 	rc = check_op(&p);
 	if (rc == UET_RC_OK)
-		rc = check_target(ses, &p);
+		rc = uet_ses_check_target(ses, &p.req);
+	p.rxq = uet_ses_rxq_at(ses, p.req.resource_index);
 	if (rc == UET_RC_OK && p.req.opcode == UET_OP_NO_OP && p.req.request_length)
 		rc = UET_RC_UNSUPPORTED_SIZE;
 	if (rc != UET_RC_OK)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ses/msg.h"
+#include "ses/rma.h"
 
 #define CHUNK 64	/* descriptors allocated at a time */
 
@@ -34,10 +34,20 @@ static void pools_init(struct uet_ses *ses)
 		      cfg->max_tx);
 	uet_pool_init(&ses->hold_pool, sizeof(struct uet_ses_hold), CHUNK, 0);
 	uet_pool_init(&ses->flow_pool, sizeof(struct uet_ses_flow), CHUNK, 0);
+	uet_pool_init(&ses->amo_pool, sizeof(struct uet_ses_amo_buf) + cfg->payload_mtu, CHUNK,
+		      cfg->max_tx);
+	uet_pool_init(&ses->reply_pool, sizeof(struct uet_ses_reply) + cfg->payload_mtu, CHUNK,
+		      cfg->max_replies ? cfg->max_replies : UET_SES_REPLIES);
 }
 
 static void lists_init(struct uet_ses *ses)
 {
+	int q;
+
+	uet_list_init(&ses->rma);
+	uet_list_init(&ses->replies);
+	for (q = 0; q < UET_SES_READ_BUCKETS; q++)
+		uet_list_init(&ses->reads[q]);
 	uet_list_init(&ses->active);
 	uet_list_init(&ses->paused);
 	uet_list_init(&ses->finished);
@@ -49,6 +59,9 @@ int uet_ses_create(const struct uet_ses_cfg *cfg, struct uet_nic *nic,
 		   const struct uet_ses_upper_ops *ops, void *upper, uint64_t now,
 		   struct uet_ses **out)
 {
+	static const struct uet_ses_rxq_cfg rma_cfg = {
+		.max_rx = 1, .max_unexpected = UET_SES_RMA_IN,
+	};
 	struct uet_ses *ses;
 	int ret;
 
@@ -66,8 +79,11 @@ int uet_ses_create(const struct uet_ses_cfg *cfg, struct uet_nic *nic,
 	ses->ids[UET_ARRAY_SIZE(ses->ids) - 1] |= 1ull << 63;
 	pools_init(ses);
 	lists_init(ses);
-	ret = uet_pds_create(&cfg->pds, nic, &pds_ops, ses, now, &ses->pds);
+	ret = uet_ses_rxq_create(&rma_cfg, ops, upper, &ses->rma_rxq);
+	if (!ret)
+		ret = uet_pds_create(&cfg->pds, nic, &pds_ops, ses, now, &ses->pds);
 	if (ret) {
+		uet_ses_rxq_destroy(ses->rma_rxq);
 		free(ses);
 		return ret;
 	}
@@ -85,6 +101,9 @@ void uet_ses_destroy(struct uet_ses *ses)
 	uet_pool_destroy(&ses->copy_pool);
 	uet_pool_destroy(&ses->hold_pool);
 	uet_pool_destroy(&ses->flow_pool);
+	uet_pool_destroy(&ses->amo_pool);
+	uet_pool_destroy(&ses->reply_pool);
+	uet_ses_rxq_destroy(ses->rma_rxq);
 	free(ses);
 }
 
@@ -111,13 +130,15 @@ struct uet_ses_tx *uet_ses_tx_get(struct uet_ses *ses)
 		return NULL;
 	memset(tx, 0, sizeof(*tx));
 	uet_list_init(&tx->link);
+	uet_list_init(&tx->read_link);
 	uet_list_init(&tx->msg.link);
 	return tx;
 }
 
 void uet_ses_tx_put(struct uet_ses *ses, struct uet_ses_tx *tx)
 {
-	if (tx->copy)
-		uet_pool_put(&ses->copy_pool, tx->copy);
+	uet_ses_tx_uncopy(ses, tx);
+	if (tx->amo)
+		uet_pool_put(&ses->amo_pool, uet_ses_amo_buf(tx));
 	uet_pool_put(&ses->tx_pool, tx);
 }

@@ -39,6 +39,7 @@ struct uet_ses_dest {
 	uint16_t pid_on_fep;
 	uint16_t resource_index;
 	bool relative;		/* REL: parallel job addressing */
+	bool small;		/* it takes optimized non-matching headers (SMALL) */
 };
 
 /* Private to ses/: a place in an iovec, kept between packets. */
@@ -120,9 +121,10 @@ struct uet_ses_tx {
 	uint64_t flags;		/* the same */
 	/* Private to ses/. */
 	struct uet_list link;	/* active, paused, finished, or a hold's waiting list */
+	struct uet_list read_link; /* ses->reads: data of the return direction is awaited */
 	struct uet_ses_hold *hold;	/* it was refused and blocks later ones (ROD) */
 	struct uet_ses_cursor cur;
-	void *copy;		/* inject buffer */
+	void *copy;		/* inject buffer, or the operands as they travel */
 	uint64_t seq;		/* order of uet_ses_send */
 	uint64_t retry_at;	/* ns, while waiting to be repeated; 0: pause not begun */
 	uint32_t no_response;	/* packets whose answer was NO_RESPONSE */
@@ -227,6 +229,12 @@ struct uet_ses_cfg {
 	uint32_t payload_mtu;		/* 1024, 2048, 4096 or 8192 */
 	uint32_t max_tx;		/* sends outstanding */
 	uint32_t inject_size;		/* largest copied payload, bytes */
+<<<<<<< HEAD
+=======
+	uint32_t max_unexpected;	/* unexpected messages kept */
+	size_t max_unexpected_bytes;	/* payload bytes kept for them */
+	uint32_t max_replies;		/* packets of data on their way to readers; 0: 1024 */
+>>>>>>> 31ac193 (ses: RMA, atomics and datagrams, both sides)
 	uint64_t retry_time;		/* ns: first pause before a refused message is repeated */
 	uint64_t retry_max;		/* ns: ceiling of its doubling */
 };
@@ -244,6 +252,10 @@ struct uet_ses_stats {
 	uint64_t unexpected_refused;	/* packets refused because the limits were reached */
 	uint64_t truncated;
 	uint64_t drop_malformed;	/* headers that contradict themselves */
+	uint64_t drop_datagram;		/* datagrams that found no receive, or were not for us */
+	uint64_t rma_writes, rma_reads, rma_atomics;	/* of peers, complete here */
+	uint64_t rma_bytes;		/* that they wrote, read or modified */
+	uint64_t rma_refused;		/* packets refused for want of message state or buffers */
 	uint64_t rc_sent[64];		/* error responses by return code */
 	uint64_t rc_received[64];
 };

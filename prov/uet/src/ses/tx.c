@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "ses/msg.h"
+#include "ses/rma.h"
 #include "wire/names.h"
 
 #define PROV_ERRNO_NACK 0x100
@@ -17,8 +17,7 @@ static struct uet_ses_tx *tx_of(struct uet_pds_msg *msg)
 	return uet_container_of(msg, struct uet_ses_tx, msg);
 }
 
-/* Next free message id after the last one given, or 0 if none is left. */
-static uint16_t id_get(struct uet_ses *ses)
+uint16_t uet_ses_id_get(struct uet_ses *ses)
 {
 	uint32_t words = UET_ARRAY_SIZE(ses->ids);
 	uint32_t start = (uint16_t)(ses->id_last + 1);
@@ -41,7 +40,7 @@ static uint16_t id_get(struct uet_ses *ses)
 	return 0;
 }
 
-static void id_put(struct uet_ses *ses, uint16_t id)
+void uet_ses_id_put(struct uet_ses *ses, uint16_t id)
 {
 	ses->ids[id / 64] &= ~(1ull << (id % 64));
 	ses->ids_used--;
@@ -94,6 +93,10 @@ void uet_ses_fill(void *upper, struct uet_pds_msg *msg, uint32_t index, struct u
 	struct uet_ses_req req;
 	uint32_t n = 0;
 
+	if (uet_unlikely(tx->opcode == UET_SES_REPLY)) {
+		uet_ses_reply_fill(tx, out);
+		return;
+	}
 	fill_common(ses, tx, &req);
 	if (tx->stopped && off >= tx->sent_bytes) {
 		req.opcode = UET_OP_MSG_ERROR;
@@ -108,6 +111,8 @@ void uet_ses_fill(void *upper, struct uet_pds_msg *msg, uint32_t index, struct u
 		req.message_offset = (uint32_t)off;
 		req.payload_length = req.som ? 0 : (uint16_t)n;
 	}
+	if (uet_ses_is_rma(tx->opcode))
+		n = uet_ses_rma_header(tx, &req, n);
 	out->ses_len = (uint8_t)uet_ses_req_pack(&req, out->ses);
 	out->next_hdr = req.format;
 	out->eom = req.eom;
@@ -117,7 +122,7 @@ void uet_ses_fill(void *upper, struct uet_pds_msg *msg, uint32_t index, struct u
 
 int uet_ses_tx_post(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
 {
-	uint16_t id = id_get(ses);
+	uint16_t id = uet_ses_id_get(ses);
 	int ret;
 
 	if (id == 0)
@@ -132,9 +137,14 @@ int uet_ses_tx_post(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
 	memset(&tx->msg, 0, sizeof(tx->msg));
 	uet_list_init(&tx->msg.link);
 	tx->msg.pkt_cnt = pkt_count(ses, tx->len);
+	if (uet_ses_is_rma(tx->opcode))
+		uet_ses_rma_begin(ses, tx);
 	uet_list_add_tail(&ses->active, &tx->link);
 	ses->in_post = true;
-	ret = uet_pds_post(ses->pds, &tx->dest.addr, tx->mode, &tx->msg, now);
+	if (uet_unlikely(tx->mode == UET_MODE_RUDI))
+		ret = uet_ses_rudi_post(ses, tx, now);
+	else
+		ret = uet_pds_post(ses->pds, &tx->dest.addr, tx->mode, &tx->msg, now);
 	ses->in_post = false;
 	if (ret)
 		uet_ses_tx_unpost(ses, tx);
@@ -144,7 +154,15 @@ int uet_ses_tx_post(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
 void uet_ses_tx_unpost(struct uet_ses *ses, struct uet_ses_tx *tx)
 {
 	uet_list_del(&tx->link);
-	id_put(ses, tx->message_id);
+	uet_list_del(&tx->read_link);
+	uet_ses_id_put(ses, tx->message_id);
+}
+
+void uet_ses_tx_uncopy(struct uet_ses *ses, struct uet_ses_tx *tx)
+{
+	if (tx->copy && !tx->amo)
+		uet_pool_put(&ses->copy_pool, tx->copy);
+	tx->copy = NULL;
 }
 
 static int copy_payload(struct uet_ses *ses, struct uet_ses_tx *tx)
@@ -171,7 +189,11 @@ int uet_ses_send(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
 	int ret;
 
 	assert(tx->len <= UET_SES_MAX_MSG && tx->iov_cnt <= UET_SES_IOV);
-	if (tx->inject && tx->len > 0) {
+	if (uet_unlikely(tx->mode == UET_MODE_UUD))
+		return uet_ses_dgram_send(ses, tx, now);
+	if (tx->amo) {
+		uet_ses_amo_encode(ses, tx);
+	} else if (tx->inject && tx->len > 0) {
 		ret = copy_payload(ses, tx);
 		if (ret)
 			return ret;
@@ -184,24 +206,23 @@ int uet_ses_send(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
 	if (!ret)
 		return 0;
 	ses->tx_open--;
-	if (tx->copy) {
-		uet_pool_put(&ses->copy_pool, tx->copy);
-		tx->copy = NULL;
-	}
+	uet_ses_tx_uncopy(ses, tx);
 	return ret;
 }
 
 /* Let no further packet of @tx go; tell the target where it ends (MSG_ERROR, 3.4.1). */
 static void stop(struct uet_ses *ses, struct uet_ses_tx *tx)
 {
-	if (tx->stopped || tx->msg.next >= tx->msg.pkt_cnt)
+	if (tx->stopped || tx->msg.next >= tx->msg.pkt_cnt || !tx->msg.pdc)
 		return;
 	tx->stopped = true;
 	tx->sent_bytes = tx->msg.next * ses->cfg.payload_mtu;
-	uet_pds_stop(ses->pds, &tx->msg, true);
+	/* Nobody would answer an end of a message that awaits data with data. */
+	uet_pds_stop(ses->pds, &tx->msg, !tx->msg.awaits);
 }
 
-static void refused(struct uet_ses *ses, struct uet_ses_tx *tx, const struct uet_ses_resp *resp)
+void uet_ses_tx_refused(struct uet_ses *ses, struct uet_ses_tx *tx,
+			const struct uet_ses_resp *resp)
 {
 	ses->stats.rc_received[resp->return_code & 63]++;
 	if (tx->rc != UET_RC_OK || tx->garbled)
@@ -214,6 +235,16 @@ static void refused(struct uet_ses *ses, struct uet_ses_tx *tx, const struct uet
 	/* First of all, as PDS goes on to the next message when this one is stopped. */
 	if (uet_ses_rc_repeat(tx->rc))
 		uet_ses_retry_refused(ses, tx);
+	stop(ses, tx);
+}
+
+void uet_ses_tx_garbled(struct uet_ses *ses, struct uet_ses_tx *tx)
+{
+	/* Success cannot be claimed for a message whose answer nobody understands. */
+	ses->stats.drop_malformed++;
+	if (tx->rc != UET_RC_OK || tx->garbled)
+		return;
+	tx->garbled = true;
 	stop(ses, tx);
 }
 
@@ -240,16 +271,16 @@ bool uet_ses_response(void *upper, struct uet_pds_msg *msg, uint32_t index, uint
 	struct uet_ses_tx *tx = tx_of(msg);
 	struct uet_ses_resp resp;
 
-	(void)index;
+	if (uet_unlikely(tx->opcode == UET_SES_REPLY))
+		return true;
+	if (uet_unlikely(uet_ses_is_fetch(tx))) {
+		uet_ses_read_response(ses, tx, index, next_hdr, hdr, len);
+		return true;
+	}
 	if (uet_ses_resp_unpack(&resp, next_hdr, hdr, len) < 0 || resp.version != 0 ||
 	    (resp.opcode != UET_RESP_DEFAULT && resp.opcode != UET_RESP_RESPONSE &&
 	     resp.opcode != UET_RESP_NO_RESPONSE)) {
-		/* Success cannot be claimed for a message whose answer nobody understands. */
-		ses->stats.drop_malformed++;
-		if (tx->rc == UET_RC_OK && !tx->garbled) {
-			tx->garbled = true;
-			stop(ses, tx);
-		}
+		uet_ses_tx_garbled(ses, tx);
 		return true;
 	}
 	if (resp.opcode == UET_RESP_NO_RESPONSE)
@@ -257,7 +288,7 @@ bool uet_ses_response(void *upper, struct uet_pds_msg *msg, uint32_t index, uint
 	if (resp.return_code == UET_RC_OK || resp.return_code == UET_RC_NULL)
 		tx->answered = true;
 	else
-		refused(ses, tx, &resp);
+		uet_ses_tx_refused(ses, tx, &resp);
 	return true;
 }
 
@@ -291,6 +322,10 @@ void uet_ses_done(void *upper, struct uet_pds_msg *msg, int err, uint8_t nack)
 	struct uet_ses *ses = upper;
 	struct uet_ses_tx *tx = tx_of(msg);
 
+	if (uet_unlikely(tx->opcode == UET_SES_REPLY)) {
+		uet_ses_reply_done(ses, tx);
+		return;
+	}
 	uet_ses_tx_unpost(ses, tx);
 	if (!ses->in_post) {
 		uet_ses_tx_end(ses, tx, err, nack);

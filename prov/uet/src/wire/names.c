@@ -158,6 +158,8 @@ const char *uet_ses_op_name(uint8_t opcode)
 		[UET_OP_MSG_ERROR]		= "MSG_ERROR",
 	};
 
+	if (opcode == UET_OP_VENDOR_ATOMIC)
+		return "VENDOR_ATOMIC";
 	if (opcode >= OP_VENDOR_FIRST && opcode <= OP_VENDOR_LAST)
 		return unknown;
 	return lookup(names, UET_ARRAY_SIZE(names), opcode, 64);

@@ -37,10 +37,18 @@ static bool op_in(uint8_t opcode, uint32_t set)
 	return opcode < 32 && (set >> opcode & 1);
 }
 
+/* Does an extension follow requests with this opcode? */
+static bool has_ext(uint8_t opcode)
+{
+	return op_in(opcode, OPS_ATOMIC | OPS_RNDV) || opcode == UET_OP_VENDOR_ATOMIC;
+}
+
 size_t uet_ses_ext_len(uint8_t opcode, uint8_t atomic_opcode)
 {
-	if (!op_in(opcode, OPS_ATOMIC | OPS_RNDV))
+	if (!has_ext(opcode))
 		return 0;
+	if (opcode == UET_OP_VENDOR_ATOMIC)
+		return UET_SES_EXT_ATOMIC_LEN;
 	if (op_in(opcode, OPS_RNDV))
 		return UET_SES_EXT_RNDV_LEN;
 	return atomic_opcode >= AMO_CAS_FIRST && atomic_opcode <= AMO_CAS_LAST ?
@@ -181,7 +189,7 @@ int uet_ses_req_unpack(struct uet_ses_req *r, uint8_t next_hdr, const uint8_t *b
 	if (uet_unlikely(len < base))
 		return -EBADMSG;
 	opcode = buf[0] & 0x3f;
-	if (op_in(opcode, OPS_ATOMIC | OPS_RNDV)) {
+	if (has_ext(opcode)) {
 		if (len < base + UET_SES_EXT_ATOMIC_LEN)
 			return -EBADMSG;
 		ext = uet_ses_ext_len(opcode, buf[base]);

@@ -28,6 +28,8 @@ enum uet_ses_op {
 	UET_OP_TSEND_ATOMIC		= 0x0D,
 	UET_OP_TSEND_FETCH_ATOMIC	= 0x0E,
 	UET_OP_MSG_ERROR		= 0x0F,
+	/* Vendor range: fetching atomics that the standard forms cannot express, docs/wire.md. */
+	UET_OP_VENDOR_ATOMIC		= 0x30,
 };
 
 /* Response opcodes, Table 3-18. */

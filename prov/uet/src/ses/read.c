@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * RMA and atomics as their initiator: headers, and the data that comes back (UEC 3.4.4.2).
+ *
+ * A read is cut into requests of one payload MTU. Each has its answer when its data is here -
+ * inside the ACK or in the return direction - or an error; until then its message awaits.
+ */
+#include <errno.h>
+
+#include "base/log.h"
+#include "ses/rma.h"
+
+/* May @tx travel under the optimized header? UEC 3.4.1, Table 3-10. */
+static bool goes_small(const struct uet_ses_tx *tx)
+{
+	return tx->dest.small && (tx->key & UET_KEY_OPTIMIZED) && !tx->has_data &&
+	       tx->opcode != UET_OP_FETCHING_ATOMIC && tx->msg.pkt_cnt == 1 &&
+	       tx->len <= UET_SES_PAYLOAD_LEN_MAX;
+}
+
+/* RUDI carries writes without data, and reads whose data fits into a response. */
+static bool goes_rudi(const struct uet_ses_tx *tx)
+{
+	if (tx->opcode == UET_OP_READ)
+		return tx->len <= UET_SES_ACK_DATA;
+	return tx->opcode == UET_OP_WRITE && !tx->has_data;
+}
+
+int uet_ses_rudi_post(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
+{
+	if (!goes_rudi(tx))
+		return uet_pds_post(ses->pds, &tx->dest.addr, UET_MODE_RUD, &tx->msg, now);
+	return uet_pds_post_rudi(ses->pds, &tx->dest.addr, &tx->msg, now);
+}
+
+static struct uet_list *bucket(struct uet_ses *ses, uint16_t id)
+{
+	return &ses->reads[id % UET_SES_READ_BUCKETS];
+}
+
+void uet_ses_rma_begin(struct uet_ses *ses, struct uet_ses_tx *tx)
+{
+	if (tx->amo)
+		tx->msg.pkt_cnt = 1;
+	tx->msg.awaits = uet_ses_is_fetch(tx) && !(tx->mode == UET_MODE_RUDI && goes_rudi(tx));
+	if (tx->msg.awaits)
+		uet_list_add_tail(bucket(ses, tx->message_id), &tx->read_link);
+}
+
+uint32_t uet_ses_rma_header(const struct uet_ses_tx *tx, struct uet_ses_req *req, uint32_t n)
+{
+	req->buffer_offset = tx->offset;
+	req->match_bits = tx->key;
+	if (req->opcode == UET_OP_MSG_ERROR)
+		return 0;
+	if (tx->amo)
+		n = uet_ses_amo_header(tx, req);
+	else if (tx->opcode == UET_OP_READ)
+		n = 0;
+	if (goes_small(tx)) {
+		req->format = UET_HDR_REQUEST_SMALL;
+		req->resource_index = (uint16_t)(tx->key & UET_KEY_OPTIMIZED_RKEY);
+	}
+	return n;
+}
+
+/* @tx has failed: nothing that is still to come for the packets sent concerns it. */
+static void await_no_more(struct uet_ses *ses, struct uet_ses_tx *tx)
+{
+	uint32_t i;
+
+	if (!tx->msg.awaits)
+		return;
+	for (i = 0; i < tx->msg.next; i++)
+		uet_pds_answered(ses->pds, &tx->msg, i);
+}
+
+static void read_failed(struct uet_ses *ses, struct uet_ses_tx *tx,
+			const struct uet_ses_resp *resp)
+{
+	if (tx->rc != UET_RC_OK || tx->garbled) {
+		/* Only to count it. */
+		if (resp)
+			uet_ses_tx_refused(ses, tx, resp);
+		return;
+	}
+	if (resp)
+		uet_ses_tx_refused(ses, tx, resp);
+	else
+		uet_ses_tx_garbled(ses, tx);
+	await_no_more(ses, tx);
+}
+
+/* Put the data of packet @index where it belongs. False: it is not what was asked for. */
+static bool place(const struct uet_ses *ses, struct uet_ses_tx *tx, uint32_t index,
+		  const struct uet_ses_resp *resp, const uint8_t *data, size_t avail)
+{
+	size_t off = (size_t)index * ses->cfg.payload_mtu;
+	size_t n = resp->payload_length;
+
+	if (index >= tx->msg.next || n > avail ||
+	    (resp->format == UET_HDR_RESPONSE_DATA && resp->message_offset != off))
+		return false;
+	if (tx->amo)
+		return uet_ses_amo_result(tx, data, n);
+	if (n != uet_min_u64(tx->len - off, ses->cfg.payload_mtu))
+		return false;
+	if (n > 0)
+		uet_ses_iov_write(tx->iov, tx->iov_cnt, &tx->cur, off, data, n);
+	return true;
+}
+
+/* A response with data for packet @index of @tx, wherever it came from. */
+static void take_data(struct uet_ses *ses, struct uet_ses_tx *tx, uint32_t index,
+		      const struct uet_ses_resp *resp, const uint8_t *data, size_t avail)
+{
+	if (resp->return_code != UET_RC_OK) {
+		read_failed(ses, tx, resp);
+		return;
+	}
+	if (tx->rc != UET_RC_OK || tx->garbled)
+		return;
+	if (!place(ses, tx, index, resp, data, avail)) {
+		read_failed(ses, tx, NULL);
+		return;
+	}
+	if (tx->msg.awaits)
+		uet_pds_answered(ses->pds, &tx->msg, index);
+	else
+		tx->answered = true;
+}
+
+void uet_ses_read_response(struct uet_ses *ses, struct uet_ses_tx *tx, uint32_t index,
+			   uint8_t next_hdr, const uint8_t *hdr, size_t len)
+{
+	struct uet_ses_resp resp;
+	int n = uet_ses_resp_unpack(&resp, next_hdr, hdr, len);
+	bool fine;
+
+	if (n < 0 || resp.version != 0) {
+		read_failed(ses, tx, NULL);
+		return;
+	}
+	fine = resp.return_code == UET_RC_OK || resp.return_code == UET_RC_NULL;
+	switch (resp.opcode) {
+	case UET_RESP_W_DATA:
+		if (next_hdr == UET_HDR_RESPONSE)
+			break;
+		take_data(ses, tx, index, &resp, hdr + n, len - (size_t)n);
+		return;
+	case UET_RESP_DEFAULT:
+	case UET_RESP_RESPONSE:
+		if (!fine) {
+			read_failed(ses, tx, &resp);
+			return;
+		}
+		/* fall through */
+	case UET_RESP_NO_RESPONSE:
+		/* The data comes by itself; RUDI has no other way than this one. */
+		if (tx->msg.awaits)
+			return;
+		break;
+	default:
+		break;
+	}
+	read_failed(ses, tx, NULL);
+}
+
+/* The read that @resp, which came over @pdc, has data for, and the packet; NULL: none. */
+static struct uet_ses_tx *find_read(struct uet_ses *ses, struct uet_pdc *pdc,
+				    const struct uet_ses_resp *resp, uint32_t *index)
+{
+	struct uet_pds_msg *msg;
+	struct uet_list *pos;
+
+	if (resp->format == UET_HDR_RESPONSE_DATA_SMALL) {
+		struct uet_ses_tx *tx;
+
+		msg = uet_pdc_msg_at(pdc, resp->original_request_psn, index);
+		tx = msg ? uet_container_of(msg, struct uet_ses_tx, msg) : NULL;
+		return tx && msg->awaits && uet_ses_is_fetch(tx) ? tx : NULL;
+	}
+	*index = resp->message_offset / ses->cfg.payload_mtu;
+	uet_list_for_each(pos, bucket(ses, resp->read_request_message_id)) {
+		struct uet_ses_tx *tx = uet_list_entry(pos, struct uet_ses_tx, read_link);
+
+		if (tx->message_id == resp->read_request_message_id && tx->msg.pdc == pdc)
+			return tx;
+	}
+	return NULL;
+}
+
+void uet_ses_read_data(struct uet_ses *ses, const struct uet_pds_rx *rx,
+		       struct uet_pds_answer *answer)
+{
+	struct uet_ses_req req = { 0 };		/* as what is answered */
+	struct uet_ses_resp resp;
+	struct uet_ses_tx *tx;
+	uint32_t index;
+	int n = uet_ses_resp_unpack(&resp, rx->next_hdr, rx->data, rx->len);
+
+	if (n < 0 || resp.version != 0 || resp.opcode != UET_RESP_W_DATA || !rx->pdc) {
+		ses->stats.drop_malformed++;
+		uet_ses_refuse(ses, &req, UET_RC_UNSUPPORTED_OP, answer);
+		return;
+	}
+	req.message_id = resp.message_id;
+	req.job_id = resp.job_id;
+	uet_ses_answer(answer, &req, UET_RESP_DEFAULT, UET_LIST_EXPECTED, UET_RC_OK,
+		       resp.payload_length, false);
+	tx = find_read(ses, rx->pdc, &resp, &index);
+	if (tx)
+		take_data(ses, tx, index, &resp, rx->data + n, rx->len - (size_t)n);
+	else
+		uet_debug("data for message %u, which awaits none", resp.read_request_message_id);
+}
