@@ -64,33 +64,6 @@ uint32_t uet_ses_rma_header(const struct uet_ses_tx *tx, struct uet_ses_req *req
 	return n;
 }
 
-/* @tx has failed: nothing that is still to come for the packets sent concerns it. */
-static void await_no_more(struct uet_ses *ses, struct uet_ses_tx *tx)
-{
-	uint32_t i;
-
-	if (!tx->msg.awaits)
-		return;
-	for (i = 0; i < tx->msg.next; i++)
-		uet_pds_answered(ses->pds, &tx->msg, i);
-}
-
-static void read_failed(struct uet_ses *ses, struct uet_ses_tx *tx,
-			const struct uet_ses_resp *resp)
-{
-	if (tx->rc != UET_RC_OK || tx->garbled) {
-		/* Only to count it. */
-		if (resp)
-			uet_ses_tx_refused(ses, tx, resp);
-		return;
-	}
-	if (resp)
-		uet_ses_tx_refused(ses, tx, resp);
-	else
-		uet_ses_tx_garbled(ses, tx);
-	await_no_more(ses, tx);
-}
-
 /* Put the data of packet @index where it belongs. False: it is not what was asked for. */
 static bool place(const struct uet_ses *ses, struct uet_ses_tx *tx, uint32_t index,
 		  const struct uet_ses_resp *resp, const uint8_t *data, size_t avail)
@@ -98,7 +71,7 @@ static bool place(const struct uet_ses *ses, struct uet_ses_tx *tx, uint32_t ind
 	size_t off = (size_t)index * ses->cfg.payload_mtu;
 	size_t n = resp->payload_length;
 
-	if (index >= tx->msg.next || n > avail ||
+	if (n > avail ||
 	    (resp->format == UET_HDR_RESPONSE_DATA && resp->message_offset != off))
 		return false;
 	if (tx->amo)
@@ -114,56 +87,41 @@ static bool place(const struct uet_ses *ses, struct uet_ses_tx *tx, uint32_t ind
 static void take_data(struct uet_ses *ses, struct uet_ses_tx *tx, uint32_t index,
 		      const struct uet_ses_resp *resp, const uint8_t *data, size_t avail)
 {
-	if (resp->return_code != UET_RC_OK) {
-		read_failed(ses, tx, resp);
+	if (resp->return_code != UET_RC_OK)
+		uet_ses_tx_refused(ses, tx, resp);
+	else if (tx->rc != UET_RC_OK || tx->garbled)
 		return;
-	}
-	if (tx->rc != UET_RC_OK || tx->garbled)
-		return;
-	if (!place(ses, tx, index, resp, data, avail)) {
-		read_failed(ses, tx, NULL);
-		return;
-	}
-	if (tx->msg.awaits)
-		uet_pds_answered(ses->pds, &tx->msg, index);
-	else
+	else if (place(ses, tx, index, resp, data, avail))
 		tx->answered = true;
+	else
+		uet_ses_tx_garbled(ses, tx);
 }
 
-void uet_ses_read_response(struct uet_ses *ses, struct uet_ses_tx *tx, uint32_t index,
+bool uet_ses_read_response(struct uet_ses *ses, struct uet_ses_tx *tx, uint32_t index,
 			   uint8_t next_hdr, const uint8_t *hdr, size_t len)
 {
 	struct uet_ses_resp resp;
 	int n = uet_ses_resp_unpack(&resp, next_hdr, hdr, len);
-	bool fine;
+	bool failed = tx->rc != UET_RC_OK || tx->garbled;
 
-	if (n < 0 || resp.version != 0) {
-		read_failed(ses, tx, NULL);
-		return;
+	if (n < 0 || resp.version != 0 || resp.opcode > UET_RESP_NO_RESPONSE ||
+	    (resp.opcode == UET_RESP_W_DATA) != (next_hdr != UET_HDR_RESPONSE)) {
+		uet_ses_tx_garbled(ses, tx);
+		return true;
 	}
-	fine = resp.return_code == UET_RC_OK || resp.return_code == UET_RC_NULL;
-	switch (resp.opcode) {
-	case UET_RESP_W_DATA:
-		if (next_hdr == UET_HDR_RESPONSE)
-			break;
+	if (resp.opcode == UET_RESP_W_DATA) {
 		take_data(ses, tx, index, &resp, hdr + n, len - (size_t)n);
-		return;
-	case UET_RESP_DEFAULT:
-	case UET_RESP_RESPONSE:
-		if (!fine) {
-			read_failed(ses, tx, &resp);
-			return;
-		}
-		/* fall through */
-	case UET_RESP_NO_RESPONSE:
-		/* The data comes by itself; RUDI has no other way than this one. */
-		if (tx->msg.awaits)
-			return;
-		break;
-	default:
-		break;
+		return true;
 	}
-	read_failed(ses, tx, NULL);
+	if (resp.return_code != UET_RC_OK && resp.return_code != UET_RC_NULL) {
+		uet_ses_tx_refused(ses, tx, &resp);
+		return true;
+	}
+	/* The data comes by itself, unless the target has given up; RUDI has no other way. */
+	if (tx->msg.awaits)
+		return failed && resp.opcode != UET_RESP_NO_RESPONSE;
+	uet_ses_tx_garbled(ses, tx);
+	return true;
 }
 
 /* The read that @resp, which came over @pdc, has data for, and the packet; NULL: none. */
@@ -209,8 +167,10 @@ void uet_ses_read_data(struct uet_ses *ses, const struct uet_pds_rx *rx,
 	uet_ses_answer(answer, &req, UET_RESP_DEFAULT, UET_LIST_EXPECTED, UET_RC_OK,
 		       resp.payload_length, false);
 	tx = find_read(ses, rx->pdc, &resp, &index);
-	if (tx)
-		take_data(ses, tx, index, &resp, rx->data + n, rx->len - (size_t)n);
-	else
+	if (!tx || index >= tx->msg.next) {
 		uet_debug("data for message %u, which awaits none", resp.read_request_message_id);
+		return;
+	}
+	take_data(ses, tx, index, &resp, rx->data + n, rx->len - (size_t)n);
+	uet_pds_answered(ses->pds, &tx->msg, index);
 }

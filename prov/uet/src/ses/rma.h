@@ -147,8 +147,8 @@ int uet_ses_rudi_post(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now);
  */
 uint32_t uet_ses_rma_header(const struct uet_ses_tx *tx, struct uet_ses_req *req, uint32_t n);
 
-/* A response for packet @index of @tx, a read or fetching atomic; arguments of pds/pds.h. */
-void uet_ses_read_response(struct uet_ses *ses, struct uet_ses_tx *tx, uint32_t index,
+/* The PDS upper op response() for @tx, a read or fetching atomic. */
+bool uet_ses_read_response(struct uet_ses *ses, struct uet_ses_tx *tx, uint32_t index,
 			   uint8_t next_hdr, const uint8_t *hdr, size_t len);
 
 /* Data of the return direction arrived. */

@@ -229,12 +229,7 @@ struct uet_ses_cfg {
 	uint32_t payload_mtu;		/* 1024, 2048, 4096 or 8192 */
 	uint32_t max_tx;		/* sends outstanding */
 	uint32_t inject_size;		/* largest copied payload, bytes */
-<<<<<<< HEAD
-=======
-	uint32_t max_unexpected;	/* unexpected messages kept */
-	size_t max_unexpected_bytes;	/* payload bytes kept for them */
 	uint32_t max_replies;		/* packets of data on their way to readers; 0: 1024 */
->>>>>>> 31ac193 (ses: RMA, atomics and datagrams, both sides)
 	uint64_t retry_time;		/* ns: first pause before a refused message is repeated */
 	uint64_t retry_max;		/* ns: ceiling of its doubling */
 };

@@ -273,10 +273,8 @@ bool uet_ses_response(void *upper, struct uet_pds_msg *msg, uint32_t index, uint
 
 	if (uet_unlikely(tx->opcode == UET_SES_REPLY))
 		return true;
-	if (uet_unlikely(uet_ses_is_fetch(tx))) {
-		uet_ses_read_response(ses, tx, index, next_hdr, hdr, len);
-		return true;
-	}
+	if (uet_unlikely(uet_ses_is_fetch(tx)))
+		return uet_ses_read_response(ses, tx, index, next_hdr, hdr, len);
 	if (uet_ses_resp_unpack(&resp, next_hdr, hdr, len) < 0 || resp.version != 0 ||
 	    (resp.opcode != UET_RESP_DEFAULT && resp.opcode != UET_RESP_RESPONSE &&
 	     resp.opcode != UET_RESP_NO_RESPONSE)) {
