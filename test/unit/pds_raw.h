@@ -76,8 +76,8 @@ static inline uint32_t sim_ses(const struct sim_msg *m, uint32_t index, uint8_t 
 	uet_put_be32(buf + 8, index);
 	uet_put_be32(buf + 12, m->plen);
 	uet_put_be32(buf + 16, m->cnt);
-	memcpy(buf + SIM_SES, m->buf + (size_t)index * m->plen, m->plen);
-	return SIM_SES + m->plen;
+	memcpy(buf + SIM_SES, m->buf + (size_t)index * m->plen, sim_plen(m));
+	return SIM_SES + sim_plen(m);
 }
 
 /* The test as one side of a PDC whose other side is real. */

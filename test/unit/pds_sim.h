@@ -6,9 +6,9 @@
  * delivery and every completion against a model:
  *
  *   - a packet is delivered at most once, with the right bytes, on the right end
- *   - ROD packets are delivered in the order of posting
+ *   - ROD packets are delivered in the order of posting, read data in the order of requests
  *   - done(0) only when every packet was delivered - to the same life of the target, should it
- *     restart - and every answer that must be seen was
+ *     restart - and every answer that must be seen was, and all data of a read
  *
  * Include once per test program.
  */
@@ -50,6 +50,9 @@ struct sim_msg {
 	bool gtd;		/* the target answers each packet with guaranteed delivery */
 	bool noresp_last;	/* the target answers NO_RESPONSE at first */
 	bool lazy;		/* nobody waits for its end */
+	bool read;		/* the target sends cnt packets of plen bytes back */
+	struct sim_msg *parent;	/* this is one of those packets: of this message ... */
+	uint32_t part;		/* ... the answer to this packet */
 	bool posted;
 	bool finished;
 	int err;
@@ -59,6 +62,7 @@ struct sim_msg {
 	uint8_t *buf;		/* payload; freed by done() */
 	uint8_t *seen;		/* deliveries per packet */
 	uint8_t *resp;		/* explicit final responses per packet */
+	uint8_t *data;		/* read: deliveries of return data per packet */
 	uint32_t *lives;	/* bit n: delivered to the target's n-th life, per packet */
 	uint64_t done_at;
 };
@@ -90,6 +94,7 @@ struct sim_end {
 	int gone_err;
 	uint32_t rx_cnt;
 	uint64_t rod_last[SIM_ENDS];	/* id << 32 | index of the last ROD delivery + 1 */
+	uint32_t rod_back[SIM_ENDS];	/* id of the last ROD return message */
 	uint8_t nack_code;	/* refuse requests with this code ... */
 	uint32_t nack_ppm;	/* ... with this probability */
 	uint32_t nack_left;	/* ... or this many times first */
@@ -242,11 +247,17 @@ static const struct uet_nic_ops sim_nic_ops = { .tx = sim_nic_tx };
 
 /* ---- the upper floor ---- */
 
+/* Payload bytes of each packet of @m. */
+static inline uint32_t sim_plen(const struct sim_msg *m)
+{
+	return m->read ? 0 : m->plen;
+}
+
 static inline void sim_fill(void *upper, struct uet_pds_msg *msg, uint32_t index,
 			    struct uet_pds_fill *f)
 {
 	struct sim_msg *m = uet_container_of(msg, struct sim_msg, m);
-	uint32_t half = m->plen / 2;
+	uint32_t plen = sim_plen(m), half = plen / 2;
 
 	(void)upper;
 	assert_true(index < msg->pkt_cnt);
@@ -257,16 +268,16 @@ static inline void sim_fill(void *upper, struct uet_pds_msg *msg, uint32_t index
 	uet_put_be32(f->ses + 12, m->plen);
 	uet_put_be32(f->ses + 16, msg->pkt_cnt);
 	f->ses_len = SIM_SES;
-	f->next_hdr = UET_HDR_REQUEST_STD;
+	f->next_hdr = m->parent ? UET_HDR_RESPONSE_DATA : UET_HDR_REQUEST_STD;
 	f->eom = index + 1 == msg->pkt_cnt;
 	f->lazy = m->lazy;
-	f->payload_len = m->plen;
+	f->payload_len = plen;
 	f->iov_cnt = 0;
-	if (m->plen) {
+	if (plen) {
 		uint8_t *at = m->buf + (size_t)index * m->plen;
 
 		f->iov[f->iov_cnt++] = (struct iovec){ at, half };
-		f->iov[f->iov_cnt++] = (struct iovec){ at + half, m->plen - half };
+		f->iov[f->iov_cnt++] = (struct iovec){ at + half, plen - half };
 	}
 }
 
@@ -280,10 +291,10 @@ static inline bool sim_response(void *upper, struct uet_pds_msg *msg, uint32_t i
 	assert_int_equal(len, 12);
 	assert_true(index < m->cnt);
 	if (ses[0] == 3)
-		return !m->noresp_last || index + 1 != msg->pkt_cnt;
+		return !m->read && (!m->noresp_last || index + 1 != msg->pkt_cnt);
 	if (ses[0] == 0) {
 		assert_false(m->gtd);	/* a default must not hide the real answer */
-		return true;
+		return !m->read;
 	}
 	assert_true(m->gtd);
 	assert_int_equal(uet_get_be16(ses + 2), m->id & 0xffff);
@@ -313,6 +324,8 @@ static inline void sim_done(void *upper, struct uet_pds_msg *msg, int err, uint8
 			lives &= m->lives[i];
 			if (m->gtd)
 				assert_int_equal(m->resp[i], 1);
+			else if (m->read)
+				assert_int_equal(m->data[i], 1);
 		}
 		if (s->end[m->to].pds)
 			assert_int_not_equal(lives, 0);
@@ -337,12 +350,54 @@ static inline void sim_check_order(struct sim_end *e, const struct uet_pds_rx *r
 	e->rod_last[m->from] = at;
 }
 
+static inline struct sim_msg *sim_msg(struct sim *s, int from, int to, uint8_t mode,
+				      uint32_t cnt, uint32_t plen);
+
+/* Send the data that packet @index of @m reads. */
+static inline bool sim_serve(struct sim *s, struct sim_end *e, const struct uet_pds_rx *rx,
+			     struct sim_msg *m, uint32_t index)
+{
+	struct sim_msg *back = sim_msg(s, e->index, m->from, m->mode, 1, m->plen);
+
+	back->parent = m;
+	back->part = index;
+	back->posted = uet_pds_post_return(e->pds, rx->pdc, &back->m, s->now) == 0;
+	back->finished = !back->posted;
+	s->open += back->posted;
+	return back->posted;
+}
+
+/* Return packet @m arrived. */
+static inline void sim_take_data(struct sim_end *e, const struct uet_pds_rx *rx,
+				 struct sim_msg *m)
+{
+	struct sim_msg *p = m->parent;
+	uint32_t index = UINT32_MAX;
+
+	if (rx->mode == UET_MODE_ROD && !e->sim->lax) {
+		assert_true(m->id > e->rod_back[m->from]);
+		e->rod_back[m->from] = m->id;
+	}
+	/* A life that ended may have asked for it. */
+	if (p->finished && e->sim->lax)
+		return;
+	assert_false(p->finished);
+	if (!e->sim->lax || p->m.pdc == rx->pdc) {
+		assert_ptr_equal(uet_pdc_msg_at(rx->pdc, p->m.psn0 + m->part, &index), &p->m);
+		assert_int_equal(index, m->part);
+	}
+	p->data[m->part]++;
+	uet_pds_answered(e->pds, &p->m, m->part);
+	assert_null(uet_pdc_msg_at(rx->pdc, p->m.psn0 + m->part, &index));
+	uet_pds_answered(e->pds, &p->m, m->part);	/* no effect */
+}
+
 static inline void sim_rx(void *upper, const struct uet_pds_rx *rx, struct uet_pds_answer *answer)
 {
 	struct sim_end *e = upper;
 	struct sim *s = e->sim;
 	struct sim_msg *m;
-	uint32_t id, index, i;
+	uint32_t id, index, i, plen;
 
 	assert_true(rx->len >= SIM_SES);
 	assert_int_equal(uet_get_be32(rx->data), SIM_MAGIC);
@@ -353,9 +408,12 @@ static inline void sim_rx(void *upper, const struct uet_pds_rx *rx, struct uet_p
 	assert_int_equal(m->to, e->index);
 	assert_true(index < m->cnt);
 	assert_int_equal(rx->mode, m->mode);
-	assert_int_equal(rx->len, SIM_SES + m->plen);
-	for (i = 0; i < m->plen; i++)
+	plen = sim_plen(m);
+	assert_int_equal(rx->len, SIM_SES + plen);
+	for (i = 0; i < plen; i++)
 		assert_int_equal(rx->data[SIM_SES + i], sim_byte(id, index, i));
+	if (m->parent)
+		assert_int_equal(rx->next_hdr, UET_HDR_RESPONSE_DATA);
 	answer->next_hdr = UET_HDR_RESPONSE;
 	if (e->nack_left || sim_chance(s, e->nack_ppm)) {
 		if (e->nack_left)
@@ -363,12 +421,19 @@ static inline void sim_rx(void *upper, const struct uet_pds_rx *rx, struct uet_p
 		answer->nack = e->nack_code;
 		return;
 	}
+	if (m->read && !m->gtd && !sim_serve(s, e, rx, m, index)) {
+		answer->nack = UET_NACK_NO_RESOURCE;
+		return;
+	}
 	m->seen[index]++;
 	m->lives[index] |= 1u << e->life % 32;
 	e->rx_cnt++;
 	if (!s->lax)
 		assert_int_equal(m->seen[index], 1);
-	sim_check_order(e, rx, m, index);
+	if (m->parent)
+		sim_take_data(e, rx, m);
+	else
+		sim_check_order(e, rx, m, index);
 	answer->len = 12;
 	answer->ses[0] = m->gtd ? 1 : m->noresp_last ? 3 : 0;
 	answer->ses[1] = m->gtd ? 5 : 1;
@@ -484,6 +549,7 @@ static inline void sim_restart(struct sim *s, int i, const struct uet_pds_cfg *c
 	e->life++;
 	c.seed = uet_rand_u64(&s->rand);
 	memset(e->rod_last, 0, sizeof(e->rod_last));
+	memset(e->rod_back, 0, sizeof(e->rod_back));
 	assert_int_equal(uet_pds_create(&c, &e->nic, &sim_upper_ops, e, s->now, &e->pds), 0);
 }
 
@@ -511,6 +577,7 @@ static inline struct sim_msg *sim_msg(struct sim *s, int from, int to, uint8_t m
 			m->buf[(size_t)i * plen + j] = sim_byte(m->id, i, j);
 	m->seen = calloc(cnt, 1);
 	m->resp = calloc(cnt, 1);
+	m->data = calloc(cnt, 1);
 	m->lives = calloc(cnt, sizeof(m->lives[0]));
 	return m;
 }
@@ -532,6 +599,17 @@ static inline struct sim_msg *sim_post(struct sim *s, int from, int to, uint8_t 
 {
 	struct sim_msg *m = sim_msg(s, from, to, mode, cnt, plen);
 
+	assert_int_equal(sim_post_msg(s, m), 0);
+	return m;
+}
+
+static inline struct sim_msg *sim_read(struct sim *s, int from, int to, uint8_t mode,
+				       uint32_t cnt, uint32_t plen)
+{
+	struct sim_msg *m = sim_msg(s, from, to, mode, cnt, plen);
+
+	m->read = true;
+	m->m.awaits = true;
 	assert_int_equal(sim_post_msg(s, m), 0);
 	return m;
 }
@@ -732,6 +810,7 @@ static inline void sim_free(struct sim *s)
 		free(s->msgs[m]->buf);
 		free(s->msgs[m]->seen);
 		free(s->msgs[m]->resp);
+		free(s->msgs[m]->data);
 		free(s->msgs[m]->lives);
 		free(s->msgs[m]);
 	}

@@ -84,9 +84,11 @@ static void post_some(struct sim *s, uint32_t burst)
 		struct sim_msg *m = sim_msg(s, from, to, (uint8_t)pick(s, 2), cnt,
 					    pick(s, 3) ? pick(s, 64) : pick(s, 1500));
 
+		m->read = pick(s, 3) == 0;
+		m->m.awaits = m->read;
 		m->gtd = pick(s, 4) == 0;
 		m->lazy = pick(s, 3) == 0;
-		m->noresp_last = !m->gtd && pick(s, 8) == 0;
+		m->noresp_last = !m->gtd && !m->read && pick(s, 8) == 0;
 		if (sim_post_msg(s, m)) {
 			/* All PDCs are in use: as if it had never been. */
 			m->finished = true;

@@ -163,6 +163,13 @@ bool uet_ack_send(struct uet_pds *pds, struct uet_pdc *pdc)
 	return !pdc->ack_due || send_plain(pds, pdc);
 }
 
+bool uet_ack_flush(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	if (pdc->ack_cnt)
+		pdc->ack_due = true;
+	return uet_ack_send(pds, pdc);
+}
+
 /* Take @answer to @h as the newest plain one. */
 static void take_answer(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
 			const struct uet_pds_answer *answer)

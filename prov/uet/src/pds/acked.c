@@ -68,12 +68,33 @@ static void complete(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd *d
 	}
 }
 
+/* @d has arrived, and its answer is still to come. */
+static void arrive(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd *d,
+		   struct news *news)
+{
+	arrived(pdc, d, news);
+	if (uet_unlikely(d->nacks))
+		uet_loss_accepted(pds, pdc, d);
+	if (d->state != UET_TXD_ARRIVED) {
+		d->state = UET_TXD_ARRIVED;
+		d->when = pds->now;
+	}
+}
+
+/* @d is acknowledged, but that is not the end of it. */
+static void keep_open(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd *d,
+		      struct news *news)
+{
+	if (d->state != UET_TXD_ARRIVED)
+		arrive(pds, pdc, d, news);
+}
+
 /* The packet that the ACK names, with the answer that came along. */
 static void take_named(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
 		       const struct uet_pkt *pkt, struct news *news)
 {
 	uint32_t psn = uet_pds_offset_psn(h);
-	bool retx = h->flags & UET_PDS_F_RETX, final = true;
+	bool retx = h->flags & UET_PDS_F_RETX, taken, final;
 	struct uet_txd *d;
 
 	if (!uet_tx_open(pdc, psn))
@@ -86,33 +107,40 @@ static void take_named(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 		news->rtt = uet_max_u64(1, pds->now - d->when);
 		overtakes(pdc, d);
 	}
-	if (d->msg && h->next_hdr != UET_HDR_NONE && pkt->len) {
+	taken = d->msg && h->next_hdr != UET_HDR_NONE && pkt->len;
+	final = !d->awaits;
+	if (taken) {
 		final = pds->ops->response(pds->upper, d->msg, d->index, h->next_hdr, pkt->data,
 					   pkt->len);
 		d = uet_txd_at(pdc, psn);
+		if (uet_unlikely(d->state == UET_TXD_DONE))
+			return;
 	}
 	if (final) {
 		complete(pds, pdc, d, news);
 		return;
 	}
-	arrived(pdc, d, news);
-	if (d->nacks)
-		uet_loss_accepted(pds, pdc, d);
-	d->held = true;
-	if (d->state != UET_TXD_ARRIVED) {
-		d->state = UET_TXD_ARRIVED;
-		d->when = pds->now;
-	}
+	if (taken)
+		d->held = true;
+	/* A peer that says "not yet" once more asks to wait; one that only repeats itself not. */
+	if (d->awaits)
+		keep_open(pds, pdc, d, news);
+	else
+		arrive(pds, pdc, d, news);
 }
 
 static void take_cack(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t cack, struct news *news)
 {
 	uint32_t psn;
 
-	for (psn = pdc->tx_base; uet_psn_diff(psn, cack) <= 0; psn++) {
+	for (psn = uet_tx_una(pdc); uet_psn_diff(psn, cack) <= 0; psn++) {
 		struct uet_txd *d = uet_txd_at(pdc, psn);
 
-		if (d->state != UET_TXD_DONE && !d->held)
+		if (d->state == UET_TXD_DONE)
+			continue;
+		if (uet_unlikely(d->held || d->awaits))
+			keep_open(pds, pdc, d, news);
+		else
 			complete(pds, pdc, d, news);
 	}
 	pdc->tx_cack = cack;
@@ -134,11 +162,7 @@ static void take_sack(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet
 		d = uet_txd_at(pdc, psn);
 		if (d->state == UET_TXD_DONE || d->state == UET_TXD_ARRIVED)
 			continue;
-		arrived(pdc, d, news);
-		if (uet_unlikely(d->nacks))
-			uet_loss_accepted(pds, pdc, d);
-		d->state = UET_TXD_ARRIVED;
-		d->when = pds->now;
+		arrive(pds, pdc, d, news);
 		news->scan = true;
 	}
 }
@@ -195,13 +219,57 @@ static void take_window(struct uet_pdc *pdc, const struct uet_pds_hdr *h)
 		pdc->tx_mpr = range < UET_PDS_WINDOW ? range : UET_PDS_WINDOW;
 }
 
+/* The peer keeps no answer to @psn, which is open, that we have not seen. */
+static bool needs_no_answer(const struct uet_pdc *pdc, uint32_t psn)
+{
+	const struct uet_txd *d = uet_txd_at(pdc, psn);
+
+	if (d->state == UET_TXD_DONE)
+		return true;
+	return d->awaits && d->state == UET_TXD_ARRIVED &&
+	       (d->held || uet_psn_diff(psn, pdc->tx_cack) <= 0);
+}
+
+/* Move past what is done. What awaits more does not keep the answers behind it alive. */
+static void advance(struct uet_pdc *pdc)
+{
+	while (pdc->tx_base != pdc->tx_next &&
+	       uet_txd_at(pdc, pdc->tx_base)->state == UET_TXD_DONE)
+		pdc->tx_base++;
+	if (uet_psn_diff(pdc->tx_base - 1, pdc->tx_clear) > 0)
+		pdc->tx_clear = pdc->tx_base - 1;
+	if (uet_likely(pdc->tx_base == pdc->tx_next || !uet_txd_at(pdc, pdc->tx_base)->awaits))
+		return;
+	while (pdc->tx_clear + 1 != pdc->tx_next && needs_no_answer(pdc, pdc->tx_clear + 1))
+		pdc->tx_clear++;
+}
+
+/* Act on @news. @una: the oldest PSN that might not have arrived, before them. */
+static void digest(struct uet_pds *pds, struct uet_pdc *pdc, struct news *news, uint32_t una,
+		   bool ecn, bool sacked)
+{
+	if (news->any) {
+		uet_pdc_moved(pds, pdc);
+		pdc->acked = pds->now;
+		if (uet_unlikely(news->early))
+			uet_loss_undo(pdc);
+		uet_cms_on_ack(pdc->ccc, news->bytes, news->rtt, ecn, pds->now);
+		pdc->reissues = 0;
+		/* Answered, yet the oldest is still open: maybe it was overtaken. */
+		if (uet_tx_una(pdc) == una && pdc->flight_cnt)
+			news->scan = true;
+	}
+	if (news->scan && pdc->flight_cnt)
+		uet_loss_scan(pds, pdc, sacked);
+}
+
 /* Everything that an ACK says about packets. */
 static void take(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
 		 const struct uet_pkt *pkt)
 {
 	struct news news = { 0 };
 	bool stale = uet_psn_diff(h->psn, pdc->tx_cack) < 0;
-	uint32_t base = pdc->tx_base;
+	uint32_t una = uet_tx_una(pdc);
 
 	if (!(h->flags & UET_PDS_F_P))
 		take_named(pds, pdc, h, pkt, &news);
@@ -212,24 +280,46 @@ static void take(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_
 	}
 	if (h->sack_bitmap && pdc->mode == UET_MODE_RUD)
 		take_sack(pds, pdc, h, &news);
-	while (pdc->tx_base != pdc->tx_next &&
-	       uet_txd_at(pdc, pdc->tx_base)->state == UET_TXD_DONE)
-		pdc->tx_base++;
-
-	if (news.any) {
-		uet_pdc_moved(pds, pdc);
-		pdc->acked = pds->now;
-		if (uet_unlikely(news.early))
-			uet_loss_undo(pdc);
-		uet_cms_on_ack(pdc->ccc, news.bytes, news.rtt, h->flags & UET_PDS_F_M, pds->now);
-		pdc->reissues = 0;
-		/* Answered, yet the oldest is still open: maybe it was overtaken. */
-		if (pdc->tx_base == base && pdc->flight_cnt)
-			news.scan = true;
-	}
-	if (news.scan && pdc->flight_cnt)
-		uet_loss_scan(pds, pdc, h->sack_bitmap != 0);
+	advance(pdc);
+	digest(pds, pdc, &news, una, h->flags & UET_PDS_F_M, h->sack_bitmap != 0);
 	consider_clear(pds, pdc, h);
+}
+
+void uet_pds_answered(struct uet_pds *pds, struct uet_pds_msg *msg, uint32_t index)
+{
+	struct uet_pdc *pdc = msg->pdc;
+	struct news news = { 0 };
+	struct uet_txd *d;
+	uint32_t una;
+
+	if (!pdc || index >= msg->next || !uet_tx_open(pdc, msg->psn0 + index))
+		return;
+	d = uet_txd_at(pdc, msg->psn0 + index);
+	assert(d->msg == msg && d->index == index);
+	if (d->state == UET_TXD_DONE)
+		return;
+	una = uet_tx_una(pdc);
+	complete(pds, pdc, d, &news);
+	advance(pdc);
+	digest(pds, pdc, &news, una, false, false);
+	/* The answer must be acknowledged before the PDC is closed; the timer comes after that. */
+	if (uet_unlikely(pdc->state == UET_PDC_DRAIN) && !uet_pdc_busy(pdc))
+		uet_pdc_arm(pds, pdc, pds->now);
+	else
+		uet_pdc_settle(pds, pdc);
+}
+
+struct uet_pds_msg *uet_pdc_msg_at(struct uet_pdc *pdc, uint32_t psn, uint32_t *index)
+{
+	const struct uet_txd *d;
+
+	if (!uet_tx_open(pdc, psn))
+		return NULL;
+	d = uet_txd_at(pdc, psn);
+	if (!d->msg || d->state == UET_TXD_DONE)
+		return NULL;
+	*index = d->index;
+	return d->msg;
 }
 
 void uet_acked_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct uet_pkt *pkt)

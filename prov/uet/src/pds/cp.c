@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #define BEG_MAX 8u	/* sources asked to clear at a time */
+#define CLOSE_PATIENCE 8u /* CLOSE_CMDs that may overtake the ACKs of return data */
 
 bool uet_cp_send(struct uet_pds *pds, const struct uet_pdc *pdc, uint8_t ctl, uint32_t psn,
 		 uint32_t payload)
@@ -90,6 +91,22 @@ static void rx_noop(struct uet_pds *pds, const struct uet_pds_hdr *h, const stru
 	}
 }
 
+/*
+ * CLOSE_CMD while return data is open (UEC 3.5.8.3). The usual reason is that ACKs were lost:
+ * the data is repeated, and the initiator repeats the CLOSE_CMD.
+ */
+static void close_early(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+			const struct uet_pkt *pkt)
+{
+	if (pdc->close_held++ < CLOSE_PATIENCE) {
+		pds->stats.drop_stale++;
+		return;
+	}
+	uet_nack_send(pds, pdc->id, h, pkt, UET_NACK_CLOSING_IN_ERR, 0);
+	pds->stats.pdc_closed++;
+	uet_pdc_fail(pds, pdc, -ECONNRESET, 0, -ECONNRESET);
+}
+
 static void rx_close_cmd(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
 			 const struct uet_pkt *pkt)
 {
@@ -104,6 +121,10 @@ static void rx_close_cmd(struct uet_pds *pds, struct uet_pdc *pdc, const struct 
 	}
 	if (!uet_batch_room(pds))
 		return;
+	if (uet_unlikely(uet_pdc_has_msgs(pdc))) {
+		close_early(pds, pdc, h, pkt);
+		return;
+	}
 	uet_rx_forget(pds, pdc);
 	uet_rx_mark(pdc, h->psn);
 	uet_ack_control(pds, pdc, h, pkt);

@@ -14,7 +14,7 @@ static void start(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t start_psn)
 	pdc->start_psn = start_psn;
 	pdc->tx_base = pdc->tx_next = pdc->tx_end = start_psn;
 	pdc->run_psn = pdc->retx_psn = start_psn;
-	pdc->tx_cack = pdc->clear_sent = start_psn - 1;
+	pdc->tx_cack = pdc->tx_clear = pdc->clear_sent = start_psn - 1;
 	pdc->tx_mpr = UET_PDS_WINDOW;
 	pdc->rx_next = start_psn;
 	pdc->rx_cack = pdc->rx_hi = pdc->rx_clear = start_psn - 1;
@@ -175,7 +175,7 @@ void uet_pdc_try_close(struct uet_pds *pds, struct uet_pdc *pdc)
 		uet_pdc_arm(pds, pdc, pds->now);
 	} else if (!uet_pdc_may_close(pds, pdc)) {
 		uet_pdc_arm(pds, pdc, pdc->syn_retx + UET_PDS_SYN_SAFETY);
-	} else if (uet_tx_ctl(pds, pdc, UET_CTL_CLOSE_CMD)) {
+	} else if (uet_ack_flush(pds, pdc) && uet_tx_ctl(pds, pdc, UET_CTL_CLOSE_CMD)) {
 		pdc->state = UET_PDC_CLOSING;
 		pdc->silent = 0;
 	} else {

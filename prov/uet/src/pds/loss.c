@@ -70,7 +70,7 @@ void uet_loss_scan(struct uet_pds *pds, struct uet_pdc *pdc, bool sacked)
 
 	if (pdc->mode == UET_MODE_ROD)
 		return;
-	for (psn = pdc->tx_base; psn != pdc->tx_next; psn++) {
+	for (psn = uet_tx_una(pdc); psn != pdc->tx_next; psn++) {
 		struct uet_txd *d = uet_txd_at(pdc, psn);
 
 		if (d->state != UET_TXD_FLIGHT)
@@ -160,7 +160,7 @@ void uet_loss_undo(struct uet_pdc *pdc)
 {
 	uint32_t psn;
 
-	for (psn = pdc->tx_base; pdc->retx_cnt && psn != pdc->tx_next; psn++) {
+	for (psn = uet_tx_una(pdc); pdc->retx_cnt && psn != pdc->tx_next; psn++) {
 		struct uet_txd *d = uet_txd_at(pdc, psn);
 
 		if (!d->timed_out || d->retries)
@@ -181,7 +181,7 @@ static uint64_t check_flight(struct uet_pds *pds, struct uet_pdc *pdc)
 	uint32_t psn, bytes = 0;
 	bool lost = false;
 
-	for (psn = pdc->tx_base; psn != pdc->tx_next; psn++) {
+	for (psn = uet_tx_una(pdc); psn != pdc->tx_next; psn++) {
 		struct uet_txd *d = uet_txd_at(pdc, psn);
 		uint64_t due;
 
@@ -214,7 +214,7 @@ static uint64_t check_delayed(struct uet_pds *pds, struct uet_pdc *pdc)
 	uint64_t next = UET_TIME_NEVER;
 	uint32_t psn;
 
-	for (psn = pdc->tx_base; pdc->delay_cnt && psn != pdc->tx_next; psn++) {
+	for (psn = uet_tx_una(pdc); pdc->delay_cnt && psn != pdc->tx_next; psn++) {
 		struct uet_txd *d = uet_txd_at(pdc, psn);
 
 		if (d->state != UET_TXD_DELAY)
@@ -229,11 +229,27 @@ static uint64_t check_delayed(struct uet_pds *pds, struct uet_pdc *pdc)
 	return next;
 }
 
+/*
+ * When to ask for @d, which has arrived. What an acknowledged packet awaits comes by itself;
+ * asking is only to see that the peer lives.
+ */
+static uint64_t ask_at(const struct uet_pds *pds, const struct uet_pdc *pdc,
+		       const struct uet_txd *d)
+{
+	uint64_t pause = uet_loss_rto(pds, pdc, d->retries);
+
+	if (!d->awaits)
+		return d->when + pause;
+	pause = uet_min_u64(pause, uet_max_u64(pds->cfg.peer_timeout / 4, pds->cfg.cms.rto_min));
+	return uet_max_u64(d->when, pdc->moved) + pause;
+}
+
 /* Ask for the answers of packets that are known to have arrived. Returns the next time. */
 static uint64_t check_arrived(struct uet_pds *pds, struct uet_pdc *pdc)
 {
 	uint64_t next = UET_TIME_NEVER;
 	uint32_t psn, asked = 0;
+	bool awaiting = false;
 
 	for (psn = pdc->tx_base; psn != pdc->tx_next; psn++) {
 		struct uet_txd *d = uet_txd_at(pdc, psn);
@@ -241,14 +257,20 @@ static uint64_t check_arrived(struct uet_pds *pds, struct uet_pdc *pdc)
 
 		if (d->state != UET_TXD_ARRIVED)
 			continue;
-		due = d->when + uet_cms_rto(pdc->ccc, d->retries);
+		/* No answer to these is stored that could be asked for: the oldest will do. */
+		if (d->awaits && uet_psn_diff(psn, pdc->tx_cack) <= 0) {
+			if (awaiting)
+				continue;
+			awaiting = true;
+		}
+		due = ask_at(pds, pdc, d);
 		if (due <= pds->now && asked < ASK_BUDGET && pdc->peer_id &&
 		    uet_cp_send(pds, pdc, UET_CTL_ACK_REQ, psn, 0)) {
 			asked++;
 			d->when = pds->now;
 			if (d->retries < UINT8_MAX)
 				d->retries++;
-			due = pds->now + uet_cms_rto(pdc->ccc, d->retries);
+			due = ask_at(pds, pdc, d);
 		}
 		if (due <= pds->now)
 			due = pds->now + pds->cfg.cms.rto_min;

@@ -37,7 +37,8 @@ static void repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 	struct uet_txd *d = uet_txd_at(pdc, h->psn);
 	uint32_t bytes;
 
-	if (d->state == UET_TXD_DONE || d->state == UET_TXD_RETX || is_outdated(d, h))
+	if (d->state == UET_TXD_DONE || d->state == UET_TXD_RETX || is_outdated(d, h) ||
+	    uet_psn_diff(h->psn, pdc->tx_cack) <= 0)
 		return;
 	bytes = uet_txd_repeat(pdc, h->psn);
 	pds->stats.retx_nack++;
@@ -152,14 +153,18 @@ static struct uet_pdc *find(struct uet_pds *pds, const struct uet_pds_hdr *h,
 			    const struct uet_pkt *pkt)
 {
 	struct uet_pdc *pdc = uet_table_by_id(pds, h->dpdcid);
+	uint32_t oldest;
 
 	if (!pdc) {
 		pds->stats.drop_unknown_pdc++;
 		return NULL;
 	}
+	oldest = pdc->tx_cack + 1;
+	if (uet_psn_diff(pdc->tx_base, oldest) < 0)
+		oldest = pdc->tx_base;
 	if (!uet_addr_same_host(&pdc->peer, pkt->src) ||
 	    (h->spdcid && pdc->peer_id && h->spdcid != pdc->peer_id) ||
-	    h->psn - (pdc->tx_cack + 1) >= pdc->tx_next - (pdc->tx_cack + 1)) {
+	    h->psn - oldest >= pdc->tx_next - oldest) {
 		pds->stats.drop_stale++;
 		return NULL;
 	}

@@ -17,7 +17,8 @@
  *
  *                 completed, maybe not cleared    in the ring               not sent yet
  *   tx PSNs   ... ........................... [base ............... next) ................
- *                          cack = last CACK seen, usually base - 1
+ *                          cack = last CACK seen, usually base - 1; beyond base where packets
+ *                          are acknowledged but await more (all up to cack are ARRIVED or DONE)
  *
  *                 delivered             received, waiting for a clear    holes possible
  *   rx PSNs   ... ............... cack] (cack ................ next) [next ......... hi]
@@ -78,6 +79,7 @@ struct uet_txd {
 	uint8_t ctl : 4;	/* enum uet_pds_ctl of a control packet */
 	uint8_t held : 1;	/* answered NO_RESPONSE: CACK does not complete it */
 	uint8_t timed_out : 1;	/* RETX for no other reason than a time-out */
+	uint8_t awaits : 1;	/* of a message that awaits: no ACK completes it by itself */
 };
 
 _Static_assert(sizeof(struct uet_txd) == 32, "descriptors pack two to a cache line");
@@ -124,6 +126,7 @@ struct uet_pdc {
 	bool on_pending;	/* in pds->pending */
 	bool urgent;		/* the peer waits for what is pending */
 	bool blocked;		/* waits until its predecessor is drained (ROD) */
+	uint8_t close_held;	/* target: CLOSE_CMDs not taken, as return data was open */
 
 	/* Source side. */
 	bool clear_due;		/* the peer waits for our CLEAR */
@@ -137,6 +140,7 @@ struct uet_pdc {
 	uint16_t hold_cnt;	/* those of them that belong to the message being sent */
 	uint32_t start_psn;	/* of both directions */
 	uint32_t tx_base, tx_next, tx_cack;
+	uint32_t tx_clear;	/* the peer keeps no answer up to here that we still need */
 	uint32_t tx_mpr;	/* the peer's MP_RANGE, not above UET_PDS_WINDOW */
 	uint32_t tx_end;	/* tx_next once everything posted is sent */
 	uint32_t run_psn;	/* first PSN sent when nothing else was open */
@@ -280,10 +284,22 @@ static inline bool uet_pdc_busy(const struct uet_pdc *pdc)
 	return pdc->tx_base != pdc->tx_next || !uet_list_empty(&pdc->queue);
 }
 
-/* CLEAR_PSN that our next packet may carry: every PSN up to it is answered. */
+/* CLEAR_PSN that our next packet may carry: no answer up to it is missed. */
 static inline uint32_t uet_tx_clear(const struct uet_pdc *pdc)
 {
-	return pdc->tx_base - 1;
+	return pdc->tx_clear;
+}
+
+/* Oldest PSN that may not have arrived: what awaits an answer below it is acknowledged. */
+static inline uint32_t uet_tx_una(const struct uet_pdc *pdc)
+{
+	return uet_psn_diff(pdc->tx_base, pdc->tx_cack) > 0 ? pdc->tx_base : pdc->tx_cack + 1;
+}
+
+/* True when a message of @pdc is not finished. */
+static inline bool uet_pdc_has_msgs(const struct uet_pdc *pdc)
+{
+	return !uet_list_empty(&pdc->sent) || !uet_list_empty(&pdc->queue);
 }
 
 /* True when MP_RANGE allows no new PSN. */
@@ -556,6 +572,9 @@ bool uet_ack_control(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_
 
 /* Send everything that @pdc has noted. False when room ran out. */
 bool uet_ack_send(struct uet_pds *pds, struct uet_pdc *pdc);
+
+/* The same, and acknowledge what no ACK is due for yet. */
+bool uet_ack_flush(struct uet_pds *pds, struct uet_pdc *pdc);
 
 /* ---- acked.c ---- */
 

@@ -115,6 +115,22 @@ int uet_pds_post(struct uet_pds *pds, const struct uet_addr *dst, enum uet_pds_m
 	return 0;
 }
 
+int uet_pds_post_return(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_pds_msg *msg,
+			uint64_t now)
+{
+	assert(!pdc->initiator && msg->pkt_cnt >= 1);
+	pds->now = now;
+	if (!pdc->ring && uet_tx_ring_create(pds, pdc))
+		return -EAGAIN;
+	msg->next = 0;
+	msg->completed = 0;
+	pds->msgs++;
+	uet_pdc_enqueue(pds, pdc, msg);
+	/* Not at once: what is being received shall be acknowledged first. */
+	uet_pdc_ready(pds, pdc);
+	return 0;
+}
+
 bool uet_pds_stop(struct uet_pds *pds, struct uet_pds_msg *msg, bool last)
 {
 	struct uet_pdc *pdc = msg->pdc;
@@ -259,7 +275,7 @@ void uet_pds_close(struct uet_pds *pds, uint64_t now)
 
 		if (pdc->initiator && pdc->peer_id && pdc->state <= UET_PDC_DRAIN &&
 		    !uet_pdc_busy(pdc) && uet_pdc_may_close(pds, pdc) &&
-		    uet_tx_ctl(pds, pdc, UET_CTL_CLOSE_CMD)) {
+		    uet_ack_flush(pds, pdc) && uet_tx_ctl(pds, pdc, UET_CTL_CLOSE_CMD)) {
 			uet_list_del(&pdc->idle);
 			pdc->state = UET_PDC_CLOSING;
 		}

@@ -196,6 +196,21 @@ static struct uet_pdc *find_syn(struct uet_pds *pds, const struct uet_pds_hdr *h
 	return pdc;
 }
 
+/* Forward packets carry requests, return packets carry read data (UEC 3.5.4). */
+static bool direction_ok(const struct uet_pds_hdr *h, bool forward)
+{
+	if (forward)
+		return h->next_hdr >= UET_HDR_REQUEST_SMALL && h->next_hdr <= UET_HDR_REQUEST_STD;
+	return h->next_hdr == UET_HDR_RESPONSE_DATA || h->next_hdr == UET_HDR_RESPONSE_DATA_SMALL;
+}
+
+/* Return data tells the target's PDCID as well as an ACK does, which it has overtaken. */
+static bool introduces(const struct uet_pdc *pdc, const struct uet_pds_hdr *h)
+{
+	return uet_pds_is_request(h->type) && direction_ok(h, false) &&
+	       pdc->tx_base != pdc->tx_next && h->psn - pdc->start_psn < UET_PDS_WINDOW;
+}
+
 struct uet_pdc *uet_rx_find(struct uet_pds *pds, const struct uet_pds_hdr *h,
 			    const struct uet_pkt *pkt, uint8_t mode)
 {
@@ -217,9 +232,12 @@ struct uet_pdc *uet_rx_find(struct uet_pds *pds, const struct uet_pds_hdr *h,
 		return NULL;
 	}
 	if (uet_unlikely(!pdc->peer_id && uet_addr_same_host(&pdc->peer, pkt->src))) {
-		/* The target speaks before its first ACK arrived; it will repeat this. */
-		pds->stats.drop_stale++;
-		return NULL;
+		/* The target speaks before its first ACK arrived. */
+		if (!introduces(pdc, h)) {
+			pds->stats.drop_stale++;
+			return NULL;
+		}
+		pdc->peer_id = h->spdcid;
 	}
 	if (uet_unlikely(pdc->peer_id != h->spdcid ||
 			 !uet_addr_same_host(&pdc->peer, pkt->src))) {
@@ -228,14 +246,6 @@ struct uet_pdc *uet_rx_find(struct uet_pds *pds, const struct uet_pds_hdr *h,
 	}
 	uet_pdc_heard(pds, pdc);
 	return pdc;
-}
-
-/* Forward packets carry requests, return packets carry read data (UEC 3.5.4). */
-static bool direction_ok(const struct uet_pds_hdr *h, bool forward)
-{
-	if (forward)
-		return h->next_hdr >= UET_HDR_REQUEST_SMALL && h->next_hdr <= UET_HDR_REQUEST_STD;
-	return h->next_hdr == UET_HDR_RESPONSE_DATA || h->next_hdr == UET_HDR_RESPONSE_DATA_SMALL;
 }
 
 /* ---- requests ---- */
@@ -290,6 +300,8 @@ static void deliver(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_p
 		return;
 	}
 	pdc->rx_bytes += pkt->wire_len;
+	if (pdc->initiator)
+		uet_pdc_moved(pds, pdc);
 	/* Data cannot be replaced by a default response, so it is kept as well. */
 	if (answer.gtd_del || answer.next_hdr > UET_HDR_RESPONSE) {
 		uint8_t flags = (h->flags & UET_PDS_F_RETX) | (pkt->ce ? UET_PDS_F_M : 0);

@@ -90,9 +90,14 @@ int uet_tx_renumber(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t start)
 {
 	uint32_t size = pdc->ring_mask + 1, shift = start - pdc->start_psn, psn;
 	struct uet_txd *ring = ring_get(pds, size);
+	struct uet_list *pos;
 
 	if (!ring)
 		return -ENOMEM;
+	uet_list_for_each(pos, &pdc->sent)
+		uet_list_entry(pos, struct uet_pds_msg, link)->psn0 += shift;
+	uet_list_for_each(pos, &pdc->queue)
+		uet_list_entry(pos, struct uet_pds_msg, link)->psn0 += shift;
 	for (psn = pdc->tx_base; psn != pdc->tx_next; psn++)
 		ring[(psn + shift) & (size - 1)] = *uet_txd_at(pdc, psn);
 	uet_tx_ring_destroy(pds, pdc);
@@ -101,6 +106,7 @@ int uet_tx_renumber(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t start)
 	pdc->tx_base += shift;
 	pdc->tx_next += shift;
 	pdc->tx_cack += shift;
+	pdc->tx_clear += shift;
 	pdc->tx_end += shift;
 	pdc->run_psn += shift;
 	pdc->retx_psn += shift;
@@ -280,8 +286,8 @@ static bool send_repeat(struct uet_pds *pds, struct uet_pdc *pdc)
 
 	if (!may_repeat(pdc))
 		return false;
-	if (uet_psn_diff(pdc->retx_psn, pdc->tx_base) < 0)
-		pdc->retx_psn = pdc->tx_base;
+	if (uet_psn_diff(pdc->retx_psn, uet_tx_una(pdc)) < 0)
+		pdc->retx_psn = uet_tx_una(pdc);
 	while (uet_txd_at(pdc, pdc->retx_psn)->state != UET_TXD_RETX)
 		pdc->retx_psn++;
 	d = uet_txd_at(pdc, pdc->retx_psn);
@@ -336,7 +342,10 @@ static bool send_new(struct uet_pds *pds, struct uet_pdc *pdc)
 		flags = UET_PDS_F_AR;
 
 	d = uet_txd_at(pdc, pdc->tx_next);
-	*d = (struct uet_txd){ .msg = msg, .index = msg->next, .bytes = bytes };
+	*d = (struct uet_txd){ .msg = msg, .index = msg->next, .bytes = bytes,
+			       .awaits = msg->awaits };
+	if (msg->next == 0)
+		msg->psn0 = pdc->tx_next;
 	if (pdc->tx_base == pdc->tx_next)
 		pdc->run_psn = pdc->tx_next;
 	dispatch(pds, pdc, t, pdc->tx_next, fill.next_hdr, flags);
@@ -354,6 +363,11 @@ void uet_tx_pump(struct uet_pds *pds, struct uet_pdc *pdc)
 {
 	bool sent = false;
 
+	/* The initiator learns our PDCID from an ACK: that goes before return data. */
+	if (uet_unlikely(!pdc->initiator && pdc->urgent) && !uet_ack_send(pds, pdc)) {
+		uet_pdc_ready(pds, pdc);
+		return;
+	}
 	while (pdc->retx_cnt || may_send_new(pdc)) {
 		if (!uet_batch_room(pds)) {
 			uet_pdc_ready(pds, pdc);
