@@ -230,15 +230,15 @@ static uint64_t check_delayed(struct uet_pds *pds, struct uet_pdc *pdc)
 }
 
 /*
- * When to ask for @d, which has arrived. What an acknowledged packet awaits comes by itself;
- * asking is only to see that the peer lives.
+ * When to ask for @d, which has arrived. What it awaits when the CACK covers it (@covered)
+ * comes by itself; asking is only to see that the peer lives.
  */
 static uint64_t ask_at(const struct uet_pds *pds, const struct uet_pdc *pdc,
-		       const struct uet_txd *d)
+		       const struct uet_txd *d, bool covered)
 {
 	uint64_t pause = uet_loss_rto(pds, pdc, d->retries);
 
-	if (!d->awaits)
+	if (!covered)
 		return d->when + pause;
 	pause = uet_min_u64(pause, uet_max_u64(pds->cfg.peer_timeout / 4, pds->cfg.cms.rto_min));
 	return uet_max_u64(d->when, pdc->moved) + pause;
@@ -253,24 +253,23 @@ static uint64_t check_arrived(struct uet_pds *pds, struct uet_pdc *pdc)
 
 	for (psn = pdc->tx_base; psn != pdc->tx_next; psn++) {
 		struct uet_txd *d = uet_txd_at(pdc, psn);
+		bool covered = d->awaits && uet_psn_diff(psn, pdc->tx_cack) <= 0;
 		uint64_t due;
 
 		if (d->state != UET_TXD_ARRIVED)
 			continue;
 		/* No answer to these is stored that could be asked for: the oldest will do. */
-		if (d->awaits && uet_psn_diff(psn, pdc->tx_cack) <= 0) {
-			if (awaiting)
-				continue;
-			awaiting = true;
-		}
-		due = ask_at(pds, pdc, d);
+		if (covered && awaiting)
+			continue;
+		awaiting |= covered;
+		due = ask_at(pds, pdc, d, covered);
 		if (due <= pds->now && asked < ASK_BUDGET && pdc->peer_id &&
 		    uet_cp_send(pds, pdc, UET_CTL_ACK_REQ, psn, 0)) {
 			asked++;
 			d->when = pds->now;
 			if (d->retries < UINT8_MAX)
 				d->retries++;
-			due = ask_at(pds, pdc, d);
+			due = ask_at(pds, pdc, d, covered);
 		}
 		if (due <= pds->now)
 			due = pds->now + pds->cfg.cms.rto_min;
