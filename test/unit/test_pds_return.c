@@ -397,6 +397,9 @@ static void close_cmd_with_data_open_is_an_error(void **state)
 	for (i = 0; i < 8; i++) {
 		raw_ctl(&r, UET_CTL_CLOSE_CMD, UET_PDS_F_AR, r.start + 1, 0);
 		raw_turn(&r);
+		h = raw_take(&r, NULL);		/* the data, once more */
+		assert_int_equal(h.type, UET_PDS_RUD_REQ);
+		assert_int_equal(h.flags, UET_PDS_F_RETX | UET_PDS_F_AR);
 		assert_true(raw_silent(&r));
 	}
 	assert_int_equal(s.open, 1);

@@ -93,13 +93,14 @@ static void rx_noop(struct uet_pds *pds, const struct uet_pds_hdr *h, const stru
 
 /*
  * CLOSE_CMD while return data is open (UEC 3.5.8.3). The usual reason is that ACKs were lost:
- * the data is repeated, and the initiator repeats the CLOSE_CMD.
+ * the data is repeated at once, and the initiator repeats the CLOSE_CMD.
  */
 static void close_early(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
 			const struct uet_pkt *pkt)
 {
 	if (pdc->close_held++ < CLOSE_PATIENCE) {
 		pds->stats.drop_stale++;
+		uet_loss_hurry(pds, pdc);
 		return;
 	}
 	uet_nack_send(pds, pdc->id, h, pkt, UET_NACK_CLOSING_IN_ERR, 0);

@@ -174,6 +174,17 @@ void uet_loss_undo(struct uet_pdc *pdc)
 	uet_cms_on_spurious(pdc->ccc);
 }
 
+void uet_loss_hurry(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	uint32_t psn, bytes = 0;
+
+	for (psn = uet_tx_una(pdc); psn != pdc->tx_next; psn++)
+		if (uet_txd_at(pdc, psn)->state != UET_TXD_DONE)
+			bytes += uet_txd_repeat(pdc, psn);
+	uet_cms_forget(pdc->ccc, bytes);
+	uet_pdc_ready(pds, pdc);
+}
+
 /* Packets in flight whose RTO has passed. Returns when the next one does. */
 static uint64_t check_flight(struct uet_pds *pds, struct uet_pdc *pdc)
 {

@@ -506,6 +506,9 @@ void uet_loss_scan(struct uet_pds *pds, struct uet_pdc *pdc, bool sacked);
 /* Refuse @psn for a while, as a resource NACK wants. */
 void uet_loss_delay(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn);
 
+/* Repeat all that is not acknowledged, as soon as the window allows. */
+void uet_loss_hurry(struct uet_pds *pds, struct uet_pdc *pdc);
+
 /* A packet with nacks != 0 is answered: its message may go on. */
 void uet_loss_accepted(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd *d);
 
