@@ -194,10 +194,12 @@ static const struct single {
 	{ E(mem_tag_format), 0xaaaaaaaaaaaaaaaa, ANY, OK, 0xaaaaaaaaaaaaaaaa },
 	{ E(tx_ctx_cnt), 0, ANY, OK, 1 },
 	{ E(tx_ctx_cnt), 1, ANY, OK, 1 },
-	{ E(tx_ctx_cnt), 2, ANY, NO, 0 },
-	{ E(tx_ctx_cnt), FI_SHARED_CONTEXT, ANY, NO, 0 },
-	{ E(rx_ctx_cnt), 2, ANY, NO, 0 },
-	{ E(rx_ctx_cnt), FI_SHARED_CONTEXT, ANY, NO, 0 },
+	{ E(tx_ctx_cnt), 64, ANY, OK, 64 },
+	{ E(tx_ctx_cnt), 65, ANY, NO, 0 },
+	{ E(tx_ctx_cnt), FI_SHARED_CONTEXT, ANY, OK, ECHO },
+	{ E(rx_ctx_cnt), 64, ANY, OK, 64 },
+	{ E(rx_ctx_cnt), 65, ANY, NO, 0 },
+	{ E(rx_ctx_cnt), FI_SHARED_CONTEXT, ANY, OK, ECHO },
 
 	{ D(threading), FI_THREAD_UNSPEC, ANY, OK, FI_THREAD_SAFE },
 	{ D(threading), FI_THREAD_SAFE, ANY, OK, ECHO },
@@ -300,7 +302,8 @@ static void single_attributes(void **state)
 static void every_cap(void **state)
 {
 	const uint64_t all = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV | FI_SEND | FI_RECV |
-			     FI_SOURCE | FI_SOURCE_ERR | FI_LOCAL_COMM | FI_REMOTE_COMM;
+			     FI_SOURCE | FI_SOURCE_ERR | FI_LOCAL_COMM | FI_REMOTE_COMM |
+			     FI_NAMED_RX_CTX;
 	const uint64_t primary = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV;
 	struct fi_info *hints = fi_allocinfo(), *info;
 	uint64_t caps, tx = FI_MSG | FI_TAGGED | FI_SEND, rx = all & ~tx;
@@ -619,10 +622,10 @@ static void constants(void **state)
 	assert_int_equal(info->ep_attr->auth_key_size, 0);
 	assert_null(info->ep_attr->auth_key);
 	assert_int_equal(info->domain_attr->mr_key_size, 8);
-	assert_int_equal(info->domain_attr->max_ep_tx_ctx, 1);
-	assert_int_equal(info->domain_attr->max_ep_rx_ctx, 1);
-	assert_int_equal(info->domain_attr->max_ep_stx_ctx, 0);
-	assert_int_equal(info->domain_attr->max_ep_srx_ctx, 0);
+	assert_int_equal(info->domain_attr->max_ep_tx_ctx, 64);
+	assert_int_equal(info->domain_attr->max_ep_rx_ctx, 64);
+	assert_int_equal(info->domain_attr->max_ep_stx_ctx, 4095);
+	assert_int_equal(info->domain_attr->max_ep_srx_ctx, 4095);
 	assert_int_equal(info->domain_attr->resource_mgmt, FI_RM_ENABLED);
 	assert_int_equal(uet_hints_check(ANY, info), OK);
 	fi_freeinfo(info);

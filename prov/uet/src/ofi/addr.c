@@ -78,7 +78,11 @@ static int write_sockaddr(const struct uet_name *name, uint32_t family, void *bu
 	struct sockaddr_storage ss;
 	socklen_t size;
 
-	if ((family && name->addr.family != family) || !is_plain(name))
+	struct uet_name first = *name;
+
+	/* How many indices follow the first one is not needed for sending. */
+	first.num_indices = 1;
+	if ((family && name->addr.family != family) || !is_plain(&first))
 		return -FI_EINVAL;
 	size = uet_addr_to_sockaddr(&name->addr, &ss);
 	return size ? put(buf, len, &ss, size) : -FI_EINVAL;

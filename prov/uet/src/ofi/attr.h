@@ -50,6 +50,7 @@ struct uet_offer {
 	size_t mr_key_size;
 	size_t cq_data_size;
 	size_t cq_cnt, ep_cnt, cntr_cnt;
+	size_t ep_ctx_cnt;	/* contexts per scalable endpoint, each direction */
 	size_t mr_iov_limit, mr_cnt;
 	size_t max_err_data;
 	size_t auth_key_size;

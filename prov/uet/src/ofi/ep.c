@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Life of an endpoint: open (its FEP's name is final then), bind, enable (the FEP starts), close.
+ * Life of an endpoint: open (its FEP's name is final then), bind, enable (the FEP starts), close;
+ * and what the other kinds of endpoint have of it.
  */
 #include "ofi/ep.h"
 
@@ -24,6 +25,19 @@ void uet_ep_kick(struct uet_ep *ep, uint64_t when)
 
 /* ---- binding ---- */
 
+/* What a context of one direction has no use for. */
+static uint64_t forbidden(const struct uet_ep *ep)
+{
+	switch (ep->fid.fid.fclass) {
+	case FI_CLASS_TX_CTX:
+		return FI_RECV | FI_REMOTE_READ | FI_REMOTE_WRITE;
+	case FI_CLASS_RX_CTX:
+		return FI_SEND | FI_READ | FI_WRITE;
+	default:
+		return 0;
+	}
+}
+
 static int bind_cq(struct uet_ep *ep, struct uet_cq *cq, uint64_t flags)
 {
 	bool selective = flags & FI_SELECTIVE_COMPLETION;
@@ -35,6 +49,8 @@ static int bind_cq(struct uet_ep *ep, struct uet_cq *cq, uint64_t flags)
 	if (!(flags & (FI_TRANSMIT | FI_RECV)))
 		return -FI_EINVAL;
 	if (((flags & FI_TRANSMIT) && ep->tx_cq) || ((flags & FI_RECV) && ep->rx_cq))
+		return -FI_EINVAL;
+	if (flags & forbidden(ep) & (FI_TRANSMIT | FI_RECV))
 		return -FI_EINVAL;
 	if (flags & FI_TRANSMIT) {
 		ep->tx_cq = cq;
@@ -58,6 +74,8 @@ static int bind_cntr(struct uet_ep *ep, struct uet_cntr *cntr, uint64_t flags)
 		return -FI_EINVAL;
 	if (!(flags & kinds) || (flags & ~kinds))
 		return -FI_EBADFLAGS;
+	if (flags & forbidden(ep))
+		return -FI_EINVAL;
 	if (ep->cntr_cnt == UET_EP_CNTRS)
 		return -FI_ENOSPC;
 	ep->cntrs[ep->cntr_cnt++] = (struct uet_ep_cntr){ .cntr = cntr, .flags = flags };
@@ -83,13 +101,37 @@ static int bind_eq(struct uet_ep *ep, struct uet_eq *eq)
 	return 0;
 }
 
+static bool is_context(const struct uet_ep *ep)
+{
+	return ep->fid.fid.fclass == FI_CLASS_TX_CTX || ep->fid.fid.fclass == FI_CLASS_RX_CTX;
+}
+
+/* Queues and counters belong to what carries data, the AV to what has a name. */
+static bool may_bind(const struct uet_ep *ep, size_t fclass)
+{
+	switch (fclass) {
+	case FI_CLASS_CQ:
+	case FI_CLASS_CNTR:
+		return ep->fid.fid.fclass != FI_CLASS_SEP;
+	case FI_CLASS_SRX_CTX:
+	case FI_CLASS_STX_CTX:
+		return ep->fid.fid.fclass == FI_CLASS_EP;
+	case FI_CLASS_AV:
+		return !is_context(ep);
+	default:
+		return true;
+	}
+}
+
 /* Every object begins with its fid, so the fid's address is the object's. */
-static int ep_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
+int uet_ep_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 {
 	struct uet_ep *ep = uet_container_of(fid, struct uet_ep, fid.fid);
 
 	if (ep->enabled)
 		return -FI_EOPBADSTATE;
+	if (!may_bind(ep, bfid->fclass))
+		return -FI_EINVAL;
 	switch (bfid->fclass) {
 	case FI_CLASS_CQ:
 		return bind_cq(ep, (struct uet_cq *)bfid, flags);
@@ -99,6 +141,10 @@ static int ep_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 		return bind_av(ep, (struct uet_av *)bfid);
 	case FI_CLASS_EQ:
 		return bind_eq(ep, (struct uet_eq *)bfid);
+	case FI_CLASS_SRX_CTX:
+		return uet_srx_bind(ep, bfid);
+	case FI_CLASS_STX_CTX:
+		return uet_stx_bind(ep, bfid);
 	default:
 		return -FI_EINVAL;
 	}
@@ -124,22 +170,19 @@ static int check_bound(const struct uet_ep *ep)
 		return -FI_ENOCQ;
 	if ((ep->caps & FI_RECV) && !ep->rx_cq && !has_cntr(ep, FI_RECV))
 		return -FI_ENOCQ;
+	/* Shared contexts that were asked for must be there: fi_enable(3). */
+	if (ep->fid.fid.fclass != FI_CLASS_EP)
+		return 0;
+	if ((ep->info->ep_attr->rx_ctx_cnt == FI_SHARED_CONTEXT && !ep->srx) ||
+	    (ep->info->ep_attr->tx_ctx_cnt == FI_SHARED_CONTEXT && !ep->stx)) {
+		FI_WARN(&uet_prov, FI_LOG_EP_CTRL, "a shared context was asked for, but none is "
+			"bound\n");
+		return -FI_EOPBADSTATE;
+	}
 	return 0;
 }
 
-static void leave_sets(struct uet_ep *ep)
-{
-	uint32_t i;
-
-	if (ep->tx_cq)
-		uet_cq_del_fep(ep->tx_cq, ep->fep);
-	if (ep->rx_cq)
-		uet_cq_del_fep(ep->rx_cq, ep->fep);
-	for (i = 0; i < ep->cntr_cnt; i++)
-		uet_cntr_del_fep(ep->cntrs[i].cntr, ep->fep);
-	if (ep->domain->thread)
-		uet_progress_del(uet_progress_thread_set(ep->domain->thread), ep->fep);
-}
+/* ---- progress sets: those of the queues and counters, and of the domain's thread ---- */
 
 static int join_thread(struct uet_ep *ep)
 {
@@ -155,20 +198,121 @@ static int join_thread(struct uet_ep *ep)
 	return ret ? ret : uet_progress_add(uet_progress_thread_set(domain->thread), ep->fep);
 }
 
+/* Join set @i: 0 and 1 are the queues, then come the counters and the thread. */
+static int join_set(struct uet_ep *ep, uint32_t i)
+{
+	if (i == 0)
+		return ep->tx_cq ? uet_cq_add_fep(ep->tx_cq, ep->fep) : 0;
+	if (i == 1)
+		return ep->rx_cq ? uet_cq_add_fep(ep->rx_cq, ep->fep) : 0;
+	if (i - 2 < ep->cntr_cnt)
+		return uet_cntr_add_fep(ep->cntrs[i - 2].cntr, ep->fep);
+	return join_thread(ep);
+}
+
+static void leave_set(struct uet_ep *ep, uint32_t i)
+{
+	if (i == 0 && ep->tx_cq)
+		uet_cq_del_fep(ep->tx_cq, ep->fep);
+	if (i == 1 && ep->rx_cq)
+		uet_cq_del_fep(ep->rx_cq, ep->fep);
+	if (i < 2)
+		return;
+	if (i - 2 < ep->cntr_cnt)
+		uet_cntr_del_fep(ep->cntrs[i - 2].cntr, ep->fep);
+	else if (ep->domain->thread)
+		uet_progress_del(uet_progress_thread_set(ep->domain->thread), ep->fep);
+}
+
+/* Leave the first @cnt sets. */
+static void leave_sets(struct uet_ep *ep, uint32_t cnt)
+{
+	while (cnt-- > 0)
+		leave_set(ep, cnt);
+}
+
 static int join_sets(struct uet_ep *ep)
 {
 	uint32_t i;
-	int ret = 0;
+	int ret;
 
-	if (ep->tx_cq)
-		ret = uet_cq_add_fep(ep->tx_cq, ep->fep);
-	if (!ret && ep->rx_cq)
-		ret = uet_cq_add_fep(ep->rx_cq, ep->fep);
-	for (i = 0; !ret && i < ep->cntr_cnt; i++)
-		ret = uet_cntr_add_fep(ep->cntrs[i].cntr, ep->fep);
-	if (!ret)
-		ret = join_thread(ep);
+	for (i = 0; i < ep->cntr_cnt + 3; i++) {
+		ret = join_set(ep, i);
+		if (ret) {
+			leave_sets(ep, i);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+/* ---- the receive queue ---- */
+
+int uet_ep_create_rxq(struct uet_ep *ep, struct uet_fep *upper)
+{
+	struct uet_ses_rxq_cfg cfg = {
+		.max_rx = (uint32_t)ep->info->rx_attr->size,
+		.max_unexpected = (uint32_t)uet_config.max_unexpected,
+		.max_unexpected_bytes = uet_config.max_unexpected_bytes,
+	};
+
+	return uet_ses_rxq_create(&cfg, &uet_ep_ses_ops, upper, &ep->rxq);
+}
+
+static int start_rx(struct uet_ep *ep)
+{
+	int ret;
+
+	if (ep->srx)
+		return uet_srx_join(ep);
+	ret = uet_ep_create_rxq(ep, ep->fep);
+	if (ret)
+		return ret;
+	uet_lock(&ep->fep->lock);
+	ret = uet_ses_rxq_attach(ep->fep->ses, (uint16_t)(ep->fep->name.resource_index + ep->index),
+				 ep->rxq);
+	uet_unlock(&ep->fep->lock);
 	return ret;
+}
+
+static void stop_rx(struct uet_ep *ep)
+{
+	if (ep->srx) {
+		uet_srx_leave(ep);
+	} else if (ep->rxq) {
+		uet_ses_rxq_destroy(ep->rxq);
+		ep->rxq = NULL;
+	}
+}
+
+/* ---- enabling, continued ---- */
+
+static int start(struct uet_ep *ep)
+{
+	int ret;
+
+	if (ep->fid.fid.fclass == FI_CLASS_TX_CTX)
+		return 0;
+	if (ep->fid.fid.fclass == FI_CLASS_RX_CTX)
+		return start_rx(ep);
+	ep->fep->ep = ep;
+	ret = uet_fep_start(ep->fep, ep->info, ep->inject_size);
+	return ret ? ret : start_rx(ep);
+}
+
+/* Undo start, whatever of it was done. */
+static void stop(struct uet_ep *ep)
+{
+	uet_lock(&ep->fep->lock);
+	if (ep->rxq)
+		uet_ep_drop_claims(ep);
+	if (ep->fid.fid.fclass == FI_CLASS_RX_CTX)
+		uet_ses_rxq_detach(ep->fep->ses,
+				   (uint16_t)(ep->fep->name.resource_index + ep->index));
+	uet_unlock(&ep->fep->lock);
+	if (ep->fid.fid.fclass == FI_CLASS_EP && ep->fep->ses)
+		uet_fep_stop(ep->fep);
+	stop_rx(ep);
 }
 
 static int ep_enable(struct uet_ep *ep)
@@ -177,22 +321,32 @@ static int ep_enable(struct uet_ep *ep)
 
 	if (ep->enabled)
 		return 0;
+	if (ep->fid.fid.fclass == FI_CLASS_SEP) {
+		ep->enabled = ep->av;
+		return ep->av ? 0 : -FI_ENOAV;
+	}
+	if (is_context(ep)) {
+		ret = uet_sep_lend_av(ep);
+		if (ret)
+			return ret;
+	}
 	ret = check_bound(ep);
-	if (!ret)
-		ret = uet_fep_start(ep->fep, ep->info, ep->inject_size);
 	if (ret)
 		return ret;
-	ret = join_sets(ep);
+	ret = start(ep);
+	if (!ret)
+		ret = join_sets(ep);
 	if (ret) {
-		leave_sets(ep);
-		uet_fep_stop(ep->fep);
+		stop(ep);
 		return ret;
 	}
 	ep->enabled = true;
+	ep->tx_enabled = ep->fid.fid.fclass != FI_CLASS_RX_CTX;
+	ep->rx_enabled = ep->fid.fid.fclass != FI_CLASS_TX_CTX && !ep->srx;
 	return 0;
 }
 
-static int ep_control(struct fid *fid, int command, void *arg)
+int uet_ep_control(struct fid *fid, int command, void *arg)
 {
 	struct uet_ep *ep = uet_container_of(fid, struct uet_ep, fid.fid);
 
@@ -209,7 +363,7 @@ static int ep_control(struct fid *fid, int command, void *arg)
 
 /* ---- closing ---- */
 
-static void unbind_all(struct uet_ep *ep)
+void uet_ep_unbind(struct uet_ep *ep)
 {
 	uint32_t i;
 
@@ -223,6 +377,32 @@ static void unbind_all(struct uet_ep *ep)
 		uet_ref_put(uet_av_ref(ep->av));
 	if (ep->eq)
 		uet_ref_put(uet_eq_ref(ep->eq));
+	ep->tx_cq = NULL;
+	ep->rx_cq = NULL;
+	ep->cntr_cnt = 0;
+	ep->av = NULL;
+	ep->eq = NULL;
+}
+
+void uet_ep_free(struct uet_ep *ep)
+{
+	uet_ep_unbind(ep);
+	uet_srx_unbind(ep);
+	uet_stx_unbind(ep);
+	fi_freeinfo(ep->info);
+	uet_ref_put(&ep->domain->ref);
+	free(ep);
+}
+
+void uet_ep_disable(struct uet_ep *ep)
+{
+	if (!ep->enabled)
+		return;
+	leave_sets(ep, ep->cntr_cnt + 3);
+	stop(ep);
+	ep->enabled = false;
+	ep->tx_enabled = false;
+	ep->rx_enabled = false;
 }
 
 static int ep_close(struct fid *fid)
@@ -231,18 +411,9 @@ static int ep_close(struct fid *fid)
 
 	if (uet_ref_busy(&ep->ref))
 		return -FI_EBUSY;
-	if (ep->enabled) {
-		leave_sets(ep);
-		uet_lock(&ep->fep->lock);
-		uet_ep_drop_claims(ep);
-		uet_unlock(&ep->fep->lock);
-		uet_fep_stop(ep->fep);
-	}
+	uet_ep_disable(ep);
 	uet_fep_close(ep->fep);
-	unbind_all(ep);
-	fi_freeinfo(ep->info);
-	uet_ref_put(&ep->domain->ref);
-	free(ep);
+	uet_ep_free(ep);
 	return 0;
 }
 
@@ -251,8 +422,8 @@ static int ep_close(struct fid *fid)
 static struct fi_ops ep_fid_ops = {
 	.size = sizeof(struct fi_ops),
 	.close = ep_close,
-	.bind = ep_bind,
-	.control = ep_control,
+	.bind = uet_ep_bind,
+	.control = uet_ep_control,
 	.ops_open = uet_no_ops_open,
 	.tostr = uet_no_tostr,
 	.ops_set = uet_no_ops_set,
@@ -275,6 +446,36 @@ static void ep_attrs(struct uet_ep *ep)
 	ep->addr_format = info->addr_format;
 }
 
+struct uet_ep *uet_ep_create(struct uet_domain *domain, const struct fi_info *info, size_t fclass,
+			     struct fi_ops *ops, void *context, size_t size)
+{
+	struct uet_ep *ep = calloc(1, size);
+
+	if (!ep)
+		return NULL;
+	ep->info = fi_dupinfo(info);
+	if (!ep->info) {
+		free(ep);
+		return NULL;
+	}
+	ep->domain = domain;
+	ep_attrs(ep);
+	uet_list_init(&ep->claims);
+	uet_list_init(&ep->link);
+	ep->fid = (struct fid_ep){
+		.fid = { .fclass = fclass, .context = context, .ops = ops },
+		.ops = &uet_ep_ops,
+		.cm = &uet_ep_cm_ops,
+		.msg = &uet_msg_ops,
+		.rma = &uet_no_rma_ops,
+		.tagged = &uet_tagged_ops,
+		.atomic = &uet_no_atomic_ops,
+		.collective = &uet_no_collective_ops,
+	};
+	uet_ref_get(&domain->ref);
+	return ep;
+}
+
 int uet_ep_open(struct fid_domain *domain_fid, struct fi_info *info, struct fid_ep **out,
 		void *context)
 {
@@ -285,30 +486,14 @@ int uet_ep_open(struct fid_domain *domain_fid, struct fi_info *info, struct fid_
 	ret = uet_info_check(uet_fabric_api(domain->fabric), info);
 	if (ret)
 		return ret;
-	ep = calloc(1, sizeof(*ep));
+	ep = uet_ep_create(domain, info, FI_CLASS_EP, &ep_fid_ops, context, sizeof(*ep));
 	if (!ep)
 		return -FI_ENOMEM;
-	ep->domain = domain;
-	ep->info = fi_dupinfo(info);
-	ret = ep->info ? uet_fep_open(domain, ep->info, &ep->fep) : -FI_ENOMEM;
+	ret = uet_fep_open(domain, ep->info, &ep->fep);
 	if (ret) {
-		fi_freeinfo(ep->info);
-		free(ep);
+		uet_ep_free(ep);
 		return ret;
 	}
-	ep_attrs(ep);
-	uet_list_init(&ep->claims);
-	ep->fid = (struct fid_ep){
-		.fid = { .fclass = FI_CLASS_EP, .context = context, .ops = &ep_fid_ops },
-		.ops = &uet_ep_ops,
-		.cm = &uet_ep_cm_ops,
-		.msg = &uet_msg_ops,
-		.rma = &uet_no_rma_ops,
-		.tagged = &uet_tagged_ops,
-		.atomic = &uet_no_atomic_ops,
-		.collective = &uet_no_collective_ops,
-	};
-	uet_ref_get(&domain->ref);
 	*out = &ep->fid;
 	return 0;
 }

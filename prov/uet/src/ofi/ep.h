@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The endpoint: a FEP, what is bound to it, and the defaults of its operations.
+ * The endpoint: a FEP, what is bound to it, and the defaults of its operations. Scalable
+ * endpoints, their contexts and shared receive contexts are such objects too (fid class):
+ *
+ *   FI_CLASS_EP		has a FEP, and a receive queue of its own unless it is bound to a
+ *			shared receive context
+ *   FI_CLASS_SEP		has a FEP with many receive queues, carries no data by itself
+ *   FI_CLASS_TX_CTX	uses the FEP of its SEP
+ *   FI_CLASS_RX_CTX	the same, with a receive queue behind resource index 1 + index
+ *   FI_CLASS_SRX_CTX	has a receive queue, and a lock in place of a FEP
  */
 #ifndef UET_OFI_EP_H
 #define UET_OFI_EP_H
@@ -15,14 +23,25 @@ struct uet_ep_cntr {
 	uint64_t flags;		/* FI_SEND, FI_RECV, FI_READ, FI_WRITE, FI_REMOTE_* */
 };
 
+struct uet_sep;
+struct uet_srx;
+struct uet_stx;
+
 struct uet_ep {
 	struct fid_ep fid;
-	uet_ref ref;			/* regions bound to it */
+	uet_ref ref;			/* regions bound to it, contexts opened, users of an SRX */
 	struct uet_domain *domain;
-	struct uet_fep *fep;
+	struct uet_fep *fep;		/* SRX: one that only lends its lock */
+	struct uet_ses_rxq *rxq;	/* of its receives; NULL: it has none (yet) */
+	struct uet_srx *srx;		/* that it receives from, or is; or NULL */
+	struct uet_stx *stx;		/* that is bound to it, or NULL */
+	struct uet_sep *sep;		/* context of this one, or NULL */
+	uint16_t index;			/* of a context */
+	struct uet_list link;		/* srx->eps or sep->closed */
 	struct fi_info *info;
 	uint32_t addr_format;
 	bool enabled;
+	bool tx_enabled, rx_enabled;	/* and operations of this direction can be posted */
 	bool tx_selective, rx_selective; /* CQ bound with FI_SELECTIVE_COMPLETION */
 	enum uet_pds_mode mode;		/* of sends: ROD when msg_order asks for order */
 	uint64_t caps;
@@ -41,6 +60,71 @@ struct uet_ep {
  * that sleep for this endpoint and would come too late. To be called without the lock.
  */
 void uet_ep_kick(struct uet_ep *ep, uint64_t when);
+
+/* Drive, with the lock held, the FEPs from which receives of @ep are filled. */
+void uet_ep_progress_locked(struct uet_ep *ep);
+
+/* ---- ep.c: what all kinds of endpoint share ---- */
+
+/*
+ * Make an object of class @fclass with the attributes of @info (copied), FEP @fep (or NULL, to
+ * be set) and empty tables but for those of its class. NULL when out of memory.
+ */
+struct uet_ep *uet_ep_create(struct uet_domain *domain, const struct fi_info *info, size_t fclass,
+			     struct fi_ops *ops, void *context, size_t size);
+
+/* Free @ep, made by uet_ep_create, and drop its references to what was bound. */
+void uet_ep_free(struct uet_ep *ep);
+
+/* Drop the references to queues, counters, AV and EQ that were bound: nothing is told any more. */
+void uet_ep_unbind(struct uet_ep *ep);
+
+/* fi_ops.bind and fi_ops.control of endpoints and contexts: fi_endpoint(3). */
+int uet_ep_bind(struct fid *fid, struct fid *bfid, uint64_t flags);
+int uet_ep_control(struct fid *fid, int command, void *arg);
+
+/* Undo fi_enable: operations are refused, receives are forgotten. No effect if not enabled. */
+void uet_ep_disable(struct uet_ep *ep);
+
+/* Create ep->rxq with the limits of ep->info; @upper is told of what no message ended. */
+int uet_ep_create_rxq(struct uet_ep *ep, struct uet_fep *upper);
+
+/* ---- sep.c ---- */
+
+/* fi_ops_ep.tx_ctx and .rx_ctx: fi_endpoint(3). */
+int uet_sep_tx_ctx(struct fid_ep *fid, int index, struct fi_tx_attr *attr, struct fid_ep **out,
+		   void *context);
+int uet_sep_rx_ctx(struct fid_ep *fid, int index, struct fi_rx_attr *attr, struct fid_ep **out,
+		   void *context);
+
+/* Find the AV for context @ep, which is being enabled. Returns 0 or -FI_ENOAV. */
+int uet_sep_lend_av(struct uet_ep *ep);
+
+/*
+ * With the FEP's lock held: who is told what peers do at @resource_index of @ep, a FEP's ep.
+ * That is @ep itself but for a scalable endpoint; NULL: that receive context is not open.
+ */
+struct uet_ep *uet_sep_rx_at(struct uet_ep *ep, uint16_t resource_index);
+
+/* ---- srx.c, stx.c ---- */
+
+/* Bind @ep to the context @fid. Returns 0 or -FI_EINVAL (not asked for, other domain, twice). */
+int uet_srx_bind(struct uet_ep *ep, struct fid *fid);
+int uet_stx_bind(struct uet_ep *ep, struct fid *fid);
+
+/* Drop the reference that binding took. */
+void uet_srx_unbind(struct uet_ep *ep);
+void uet_stx_unbind(struct uet_ep *ep);
+
+/*
+ * Let messages to @ep, whose FEP runs, be received from its SRX, or no longer. Returns 0 or
+ * -FI_EINVAL (an endpoint with another AV is there).
+ */
+int uet_srx_join(struct uet_ep *ep);
+void uet_srx_leave(struct uet_ep *ep);
+
+/* Drive the FEPs of all endpoints of @srx, with the common lock held. */
+void uet_srx_progress_locked(struct uet_srx *srx);
 
 /* ---- epattr.c ---- */
 

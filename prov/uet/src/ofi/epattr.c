@@ -18,9 +18,12 @@ static ssize_t ep_cancel(struct fid *fid, void *context)
 
 	if (!ep->enabled)
 		return -FI_EOPBADSTATE;
+	/* A transmit context has nothing that could be found. */
+	if (!ep->rxq)
+		return 0;
 	uet_lock(&ep->fep->lock);
 	/* Consumers take "nothing found" for success: the operation is finished or will be. */
-	uet_ses_cancel(ep->fep->rxq, context);
+	uet_ses_cancel(ep->rxq, context);
 	uet_unlock(&ep->fep->lock);
 	return 0;
 }
@@ -97,8 +100,8 @@ struct fi_ops_ep uet_ep_ops = {
 	.cancel = ep_cancel,
 	.getopt = ep_getopt,
 	.setopt = ep_setopt,
-	.tx_ctx = uet_no_tx_ctx,
-	.rx_ctx = uet_no_rx_ctx,
+	.tx_ctx = uet_sep_tx_ctx,
+	.rx_ctx = uet_sep_rx_ctx,
 	.rx_size_left = rx_size_left,
 	.tx_size_left = tx_size_left,
 };

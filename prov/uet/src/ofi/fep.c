@@ -92,6 +92,11 @@ int uet_fep_fd(struct uet_fep *fep)
 
 /* ---- start and stop ---- */
 
+static size_t contexts(size_t cnt)
+{
+	return cnt == FI_SHARED_CONTEXT || cnt == 0 ? 1 : cnt;
+}
+
 static int create_ses(struct uet_fep *fep, const struct fi_info *info, size_t inject_size)
 {
 	struct uet_ses_cfg cfg = {
@@ -102,7 +107,8 @@ static int create_ses(struct uet_fep *fep, const struct fi_info *info, size_t in
 		.resource_index = fep->name.resource_index,
 		.initiator = fep->name.initiator,
 		.payload_mtu = fep->payload_mtu,
-		.max_tx = (uint32_t)info->tx_attr->size,
+		.indices = fep->name.num_indices,
+		.max_tx = (uint32_t)(info->tx_attr->size * contexts(info->ep_attr->tx_ctx_cnt)),
 		.inject_size = (uint32_t)inject_size,
 		.retry_time = 1 * UET_NSEC_PER_MSEC,
 		.retry_max = 100 * UET_NSEC_PER_MSEC,
@@ -145,37 +151,12 @@ static void linger(struct uet_fep *fep)
 			(unsigned long long)(uet_config.linger / UET_NSEC_PER_MSEC));
 }
 
-static int create_rxq(struct uet_fep *fep, const struct fi_info *info)
-{
-	struct uet_ses_rxq_cfg cfg = {
-		.max_rx = (uint32_t)info->rx_attr->size,
-		.max_unexpected = (uint32_t)uet_config.max_unexpected,
-		.max_unexpected_bytes = uet_config.max_unexpected_bytes,
-	};
-	int ret = uet_ses_rxq_create(&cfg, &uet_ep_ses_ops, fep, &fep->rxq);
-
-	return ret ? ret : uet_ses_rxq_attach(fep->ses, fep->name.resource_index, fep->rxq);
-}
-
-static void destroy_ses(struct uet_fep *fep)
-{
-	uet_ses_destroy(fep->ses);
-	uet_ses_rxq_destroy(fep->rxq);
-	fep->ses = NULL;
-	fep->rxq = NULL;
-	fep->pds = NULL;
-}
-
 int uet_fep_start(struct uet_fep *fep, const struct fi_info *info, size_t inject_size)
 {
 	int ret = create_ses(fep, info, inject_size);
 
-	if (!ret)
-		ret = create_rxq(fep, info);
-	if (ret) {
-		destroy_ses(fep);
+	if (ret)
 		return ret;
-	}
 	uet_lock(&fep->domain->lock);
 	uet_list_add_tail(&fep->domain->feps, &fep->link);
 	uet_unlock(&fep->domain->lock);
@@ -191,8 +172,10 @@ void uet_fep_stop(struct uet_fep *fep)
 	uet_lock(&fep->lock);
 	uet_pds_close(fep->pds, uet_clock_ns());
 	uet_pds_flush(fep->pds);
+	uet_ses_destroy(fep->ses);
+	fep->ses = NULL;
+	fep->pds = NULL;
 	uet_unlock(&fep->lock);
-	destroy_ses(fep);
 }
 
 /* ---- the socket ---- */

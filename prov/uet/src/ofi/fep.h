@@ -2,7 +2,8 @@
 /*
  * A software FEP (design decision D1): one socket, with the PDS and SES that run over it, and
  * one lock around all of it. An endpoint has a FEP of its own; the contexts of a scalable
- * endpoint and the aliases of an endpoint (FI_ALIAS) share one.
+ * endpoint and the aliases of an endpoint (FI_ALIAS) share one. FEPs whose endpoints share a
+ * receive context have one lock in common.
  */
 #ifndef UET_OFI_FEP_H
 #define UET_OFI_FEP_H
@@ -15,7 +16,7 @@ struct uet_fep {
 	struct uet_lock lock;		/* protects nic, ses and everything below them */
 	struct uet_nic *nic;
 	struct uet_ses *ses;		/* exists while it runs */
-	struct uet_ses_rxq *rxq;	/* of its first resource index; exists while it runs */
+	struct uet_ep *ep;		/* told what peers do here; set before it runs */
 	struct uet_pds *pds;		/* ses's */
 	struct uet_name name;
 	uint32_t payload_mtu;		/* bytes per packet */
@@ -30,9 +31,9 @@ struct uet_fep {
 int uet_fep_open(struct uet_domain *domain, const struct fi_info *info, struct uet_fep **fep);
 
 /*
- * Bring PDS and SES to life: @info tells the number of operations outstanding and the
- * authorization key, @inject_size the largest copied payload. Returns 0, -FI_ENOMEM or
- * -FI_EINVAL.
+ * Bring PDS and SES to life: @info tells the number of operations outstanding per transmit
+ * context, that of contexts, and the authorization key, @inject_size the largest copied
+ * payload. Returns 0, -FI_ENOMEM or -FI_EINVAL.
  */
 int uet_fep_start(struct uet_fep *fep, const struct fi_info *info, size_t inject_size);
 

@@ -148,7 +148,7 @@ static int check_tclass(const char *what, uint32_t asked)
 	return NO;
 }
 
-static int check_tx(const struct fi_tx_attr *tx)
+int uet_hints_check_tx(const struct fi_tx_attr *tx)
 {
 	const struct uet_offer *o = &uet_offer;
 
@@ -166,7 +166,7 @@ static int check_tx(const struct fi_tx_attr *tx)
 	return 0;
 }
 
-static int check_rx(const struct fi_rx_attr *rx)
+int uet_hints_check_rx(const struct fi_rx_attr *rx)
 {
 	const struct uet_offer *o = &uet_offer;
 
@@ -211,6 +211,11 @@ static int check_ep_type(enum fi_ep_type type)
 	return NO;
 }
 
+static int check_contexts(const char *what, size_t asked)
+{
+	return asked == FI_SHARED_CONTEXT ? 0 : check_size(what, asked, uet_offer.ep_ctx_cnt);
+}
+
 static int check_ep(const struct fi_ep_attr *ep, uint32_t version)
 {
 	if (!ep)
@@ -220,8 +225,8 @@ static int check_ep(const struct fi_ep_attr *ep, uint32_t version)
 	    check_size("ep_attr->protocol_version", ep->protocol_version,
 		       FI_PROTO_UET_VERSION) ||
 	    check_size("ep_attr->max_msg_size", ep->max_msg_size, uet_offer.max_msg_size) ||
-	    check_size("ep_attr->tx_ctx_cnt", ep->tx_ctx_cnt, 1) ||
-	    check_size("ep_attr->rx_ctx_cnt", ep->rx_ctx_cnt, 1))
+	    check_contexts("ep_attr->tx_ctx_cnt", ep->tx_ctx_cnt) ||
+	    check_contexts("ep_attr->rx_ctx_cnt", ep->rx_ctx_cnt))
 		return NO;
 	if (FI_VERSION_LT(version, FI_VERSION(1, 5)))
 		return 0;
@@ -375,8 +380,8 @@ int uet_hints_check(uint32_t version, const struct fi_info *hints)
 	if (!hints)
 		return 0;
 	if (check_ep(hints->ep_attr, version) || check_caps(hints) ||
-	    check_format(hints->addr_format) || check_tx(hints->tx_attr) ||
-	    check_rx(hints->rx_attr) || check_domain(hints->domain_attr, version) ||
+	    check_format(hints->addr_format) || uet_hints_check_tx(hints->tx_attr) ||
+	    uet_hints_check_rx(hints->rx_attr) || check_domain(hints->domain_attr, version) ||
 	    check_fabric(hints->fabric_attr))
 		return NO;
 	return 0;
@@ -495,8 +500,10 @@ static void fill_domain_limits(struct fi_domain_attr *d)
 	d->ep_cnt = o->ep_cnt;
 	d->tx_ctx_cnt = o->ep_cnt;
 	d->rx_ctx_cnt = o->ep_cnt;
-	d->max_ep_tx_ctx = 1;
-	d->max_ep_rx_ctx = 1;
+	d->max_ep_tx_ctx = o->ep_ctx_cnt;
+	d->max_ep_rx_ctx = o->ep_ctx_cnt;
+	d->max_ep_stx_ctx = o->ep_cnt;
+	d->max_ep_srx_ctx = o->ep_cnt;
 	d->cntr_cnt = o->cntr_cnt;
 	d->mr_iov_limit = o->mr_iov_limit;
 	d->mr_cnt = o->mr_cnt;

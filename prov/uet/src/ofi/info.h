@@ -31,6 +31,10 @@ extern struct uet_info_sys uet_info_sys;
  */
 int uet_hints_check(uint32_t version, const struct fi_info *hints);
 
+/* As uet_hints_check, for the attributes (or NULL) of one direction. */
+int uet_hints_check_tx(const struct fi_tx_attr *tx);
+int uet_hints_check_rx(const struct fi_rx_attr *rx);
+
 /*
  * The parts that do depend on @port: domain name, address format and inject size. Returns
  * true if @port fits.

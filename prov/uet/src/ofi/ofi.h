@@ -3,7 +3,8 @@
  * The libfabric face: objects behind the fids, and how they hang together.
  *
  *   fabric --- domain --- endpoint --- CQ, counter, AV, EQ (bound)
- *                 \------ MR, AV, CQ, counter, poll set
+ *                 \------ MR, AV, CQ, counter, poll set, shared contexts
+ *                  \----- scalable endpoint --- transmit and receive contexts
  *
  * References: every object counts those that point to it (ref); fi_close answers -FI_EBUSY
  * while the count is not zero.
@@ -54,40 +55,46 @@
 
 extern struct fi_provider uet_prov;
 
-/* A mutex that can be switched off at creation (threading level). */
+/* A mutex that can be switched off at creation (threading level), or be another's. */
 struct uet_lock {
-	pthread_mutex_t mutex;
-	bool on;
+	pthread_mutex_t own;
+	pthread_mutex_t *mutex;		/* own, another lock's, or NULL: switched off */
 };
 
 /* Prepare @l; with @on false, lock and unlock do nothing. */
 static inline void uet_lock_init(struct uet_lock *l, bool on)
 {
-	pthread_mutex_init(&l->mutex, NULL);
-	l->on = on;
+	pthread_mutex_init(&l->own, NULL);
+	l->mutex = on ? &l->own : NULL;
+}
+
+/* @l, which nobody holds, is the same lock as @other from now on; @other lives longer. */
+static inline void uet_lock_share(struct uet_lock *l, const struct uet_lock *other)
+{
+	l->mutex = other->mutex;
 }
 
 static inline void uet_lock_destroy(struct uet_lock *l)
 {
-	pthread_mutex_destroy(&l->mutex);
+	pthread_mutex_destroy(&l->own);
 }
 
 static inline void uet_lock(struct uet_lock *l)
 {
-	if (l->on)
-		pthread_mutex_lock(&l->mutex);
+	if (l->mutex)
+		pthread_mutex_lock(l->mutex);
 }
 
 /* Returns true if the lock was taken. */
 static inline bool uet_trylock(struct uet_lock *l)
 {
-	return !l->on || pthread_mutex_trylock(&l->mutex) == 0;
+	return !l->mutex || pthread_mutex_trylock(l->mutex) == 0;
 }
 
 static inline void uet_unlock(struct uet_lock *l)
 {
-	if (l->on)
-		pthread_mutex_unlock(&l->mutex);
+	if (l->mutex)
+		pthread_mutex_unlock(l->mutex);
 }
 
 typedef atomic_uint uet_ref;
@@ -222,6 +229,16 @@ uint32_t uet_job_id(const uint8_t *auth_key, size_t size, uint32_t fallback);
 /* fi_ops_domain.endpoint: fi_endpoint(3). */
 int uet_ep_open(struct fid_domain *domain, struct fi_info *info, struct fid_ep **ep,
 		void *context);
+
+/* ---- sep.c, srx.c, stx.c ---- */
+
+/* fi_ops_domain.scalable_ep, .srx_ctx and .stx_ctx: fi_endpoint(3). */
+int uet_sep_open(struct fid_domain *domain, struct fi_info *info, struct fid_ep **sep,
+		 void *context);
+int uet_srx_open(struct fid_domain *domain, struct fi_rx_attr *attr, struct fid_ep **srx,
+		 void *context);
+int uet_stx_open(struct fid_domain *domain, struct fi_tx_attr *attr, struct fid_stx **stx,
+		 void *context);
 
 /* ---- cq.c ---- */
 

@@ -49,24 +49,6 @@ int uet_no_domain2(struct fid_fabric *fabric, struct fi_info *info,
 	return -FI_ENOSYS;
 }
 
-int uet_no_scalable_ep(struct fid_domain *domain, struct fi_info *info,
-		struct fid_ep **sep, void *context)
-{
-	return -FI_ENOSYS;
-}
-
-int uet_no_stx_ctx(struct fid_domain *domain, struct fi_tx_attr *attr,
-		struct fid_stx **stx, void *context)
-{
-	return -FI_ENOSYS;
-}
-
-int uet_no_srx_ctx(struct fid_domain *domain, struct fi_rx_attr *attr,
-		struct fid_ep **rx_ep, void *context)
-{
-	return -FI_ENOSYS;
-}
-
 int uet_no_query_atomic(struct fid_domain *domain, enum fi_datatype datatype,
 		enum fi_op op, struct fi_atomic_attr *attr, uint64_t flags)
 {
@@ -81,18 +63,6 @@ int uet_no_query_collective(struct fid_domain *domain, enum fi_collective_op col
 
 int uet_no_endpoint2(struct fid_domain *domain, struct fi_info *info, struct fid_ep **ep,
 		uint64_t flags, void *context)
-{
-	return -FI_ENOSYS;
-}
-
-int uet_no_tx_ctx(struct fid_ep *sep, int index, struct fi_tx_attr *attr,
-		struct fid_ep **tx_ep, void *context)
-{
-	return -FI_ENOSYS;
-}
-
-int uet_no_rx_ctx(struct fid_ep *sep, int index, struct fi_rx_attr *attr,
-		struct fid_ep **rx_ep, void *context)
 {
 	return -FI_ENOSYS;
 }
@@ -411,4 +381,70 @@ struct fi_ops_collective uet_no_collective_ops = {
 	.gather = no_coll_gather,
 	.msg = no_coll_msg,
 	.barrier2 = no_coll_barrier2,
+};
+
+static int no_addr(fid_t fid, void *addr, size_t *addrlen)
+{
+	return -FI_ENOSYS;
+}
+
+static int no_getpeer(struct fid_ep *ep, void *addr, size_t *addrlen)
+{
+	return -FI_ENOSYS;
+}
+
+struct fi_ops_cm uet_no_cm_ops = {
+	.size = sizeof(struct fi_ops_cm),
+	.setname = uet_no_setname,
+	.getname = no_addr,
+	.getpeer = no_getpeer,
+	.connect = uet_no_connect,
+	.listen = uet_no_listen,
+	.accept = uet_no_accept,
+	.reject = uet_no_reject,
+	.shutdown = uet_no_shutdown,
+	.join = uet_no_join,
+};
+
+static ssize_t no_cancel(fid_t fid, void *context)
+{
+	return -FI_ENOSYS;
+}
+
+static int no_getopt(fid_t fid, int level, int optname, void *optval, size_t *optlen)
+{
+	return -FI_ENOSYS;
+}
+
+static int no_setopt(fid_t fid, int level, int optname, const void *optval, size_t optlen)
+{
+	return -FI_ENOSYS;
+}
+
+static int no_tx_ctx(struct fid_ep *sep, int index, struct fi_tx_attr *attr,
+		     struct fid_ep **tx_ep, void *context)
+{
+	return -FI_ENOSYS;
+}
+
+static int no_rx_ctx(struct fid_ep *sep, int index, struct fi_rx_attr *attr,
+		     struct fid_ep **rx_ep, void *context)
+{
+	return -FI_ENOSYS;
+}
+
+static ssize_t no_size_left(struct fid_ep *ep)
+{
+	return -FI_ENOSYS;
+}
+
+struct fi_ops_ep uet_no_ep_ops = {
+	.size = sizeof(struct fi_ops_ep),
+	.cancel = no_cancel,
+	.getopt = no_getopt,
+	.setopt = no_setopt,
+	.tx_ctx = no_tx_ctx,
+	.rx_ctx = no_rx_ctx,
+	.rx_size_left = no_size_left,
+	.tx_size_left = no_size_left,
 };

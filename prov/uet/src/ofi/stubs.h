@@ -13,6 +13,8 @@
 extern struct fi_ops_rma uet_no_rma_ops;
 extern struct fi_ops_atomic uet_no_atomic_ops;
 extern struct fi_ops_collective uet_no_collective_ops;
+extern struct fi_ops_ep uet_no_ep_ops;
+extern struct fi_ops_cm uet_no_cm_ops;
 
 /* Single slots; uet_no_tostr prints the object's class. */
 int uet_no_bind(struct fid *fid, struct fid *bfid, uint64_t flags);
@@ -26,22 +28,12 @@ int uet_no_passive_ep(struct fid_fabric *fabric, struct fi_info *info,
 		struct fid_pep **pep, void *context);
 int uet_no_domain2(struct fid_fabric *fabric, struct fi_info *info,
 		struct fid_domain **dom, uint64_t flags, void *context);
-int uet_no_scalable_ep(struct fid_domain *domain, struct fi_info *info,
-		struct fid_ep **sep, void *context);
-int uet_no_stx_ctx(struct fid_domain *domain, struct fi_tx_attr *attr,
-		struct fid_stx **stx, void *context);
-int uet_no_srx_ctx(struct fid_domain *domain, struct fi_rx_attr *attr,
-		struct fid_ep **rx_ep, void *context);
 int uet_no_query_atomic(struct fid_domain *domain, enum fi_datatype datatype,
 		enum fi_op op, struct fi_atomic_attr *attr, uint64_t flags);
 int uet_no_query_collective(struct fid_domain *domain, enum fi_collective_op coll,
 		struct fi_collective_attr *attr, uint64_t flags);
 int uet_no_endpoint2(struct fid_domain *domain, struct fi_info *info, struct fid_ep **ep,
 		uint64_t flags, void *context);
-int uet_no_tx_ctx(struct fid_ep *sep, int index, struct fi_tx_attr *attr,
-		struct fid_ep **tx_ep, void *context);
-int uet_no_rx_ctx(struct fid_ep *sep, int index, struct fi_rx_attr *attr,
-		struct fid_ep **rx_ep, void *context);
 int uet_no_setname(fid_t fid, void *addr, size_t addrlen);
 int uet_no_connect(struct fid_ep *ep, const void *addr, const void *param,
 		size_t paramlen);

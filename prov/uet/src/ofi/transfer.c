@@ -198,7 +198,7 @@ ssize_t uet_ep_send(struct uet_ep *ep, const struct uet_send_args *args)
 	uint64_t next;
 	ssize_t ret;
 
-	if (uet_unlikely(!ep->enabled))
+	if (uet_unlikely(!ep->tx_enabled))
 		return -FI_EOPBADSTATE;
 	uet_lock(&ep->fep->lock);
 	ret = send_locked(ep, args);
@@ -212,6 +212,14 @@ ssize_t uet_ep_send(struct uet_ep *ep, const struct uet_send_args *args)
 	if (!ret)
 		uet_ep_kick(ep, next);
 	return ret;
+}
+
+void uet_ep_progress_locked(struct uet_ep *ep)
+{
+	if (ep->srx)
+		uet_srx_progress_locked(ep->srx);
+	else
+		uet_fep_progress_locked(ep->fep);
 }
 
 /* ---- receive ---- */
@@ -270,15 +278,26 @@ static size_t lost_bytes(const struct uet_ses_rx_result *res)
 	return res->err == -EMSGSIZE ? res->msg_len - res->len : 0;
 }
 
+/*
+ * Who tells of the end of a receive that @owner posted: with a shared receive context the
+ * endpoint to which the message came; NULL: there is none (cancelled while none was bound).
+ */
+static struct uet_ep *receiver(const struct uet_fep *fep, struct uet_ep *owner)
+{
+	return owner->srx ? fep->ep : owner;
+}
+
 static void on_rx_done(void *upper, struct uet_ses_rx *rx, const struct uet_ses_rx_result *res)
 {
-	struct uet_ep *ep = rx->owner;
+	struct uet_ep *owner = rx->owner;
+	struct uet_ep *ep = receiver(upper, owner);
 	struct uet_cq_event event = {
 		.op_context = rx->context,
 		.buf = rx->iov_cnt ? rx->iov[0].iov_base : NULL,
 	};
 
-	(void)upper;
+	if (!ep)
+		goto put;
 	fill_rx_event(ep, res, &event);
 	count(ep, FI_RECV, !res->err);
 	if (ep->rx_cq && res->err)
@@ -286,7 +305,8 @@ static void on_rx_done(void *upper, struct uet_ses_rx *rx, const struct uet_ses_
 				   res->rc, NULL, 0);
 	else if (ep->rx_cq)
 		report_rx(ep, res, rx->flags, &event);
-	uet_ses_rx_put(ep->fep->rxq, rx);
+put:
+	uet_ses_rx_put(owner->rxq, rx);
 }
 
 const struct uet_ses_upper_ops uet_ep_ses_ops = {
@@ -304,6 +324,8 @@ static int describe_pattern(struct uet_ep *ep, const struct uet_recv_args *args,
 	rx->context = args->context;
 	rx->flags = args->flags;
 	rx->directed = (ep->caps & FI_DIRECTED_RECV) && args->src != FI_ADDR_UNSPEC;
+	if (rx->directed && !ep->av)
+		return -FI_ENOAV;
 	return rx->directed ? uet_av_source(ep->av, args->src, &rx->source) : 0;
 }
 
@@ -320,17 +342,17 @@ static int describe_recv(struct uet_ep *ep, const struct uet_recv_args *args,
 
 static ssize_t post_recv(struct uet_ep *ep, const struct uet_recv_args *args)
 {
-	struct uet_ses_rx *rx = uet_ses_rx_get(ep->fep->rxq);
+	struct uet_ses_rx *rx = uet_ses_rx_get(ep->rxq);
 	int ret;
 
 	if (!rx)
 		return -FI_EAGAIN;
 	ret = describe_recv(ep, args, rx);
 	if (ret) {
-		uet_ses_rx_put(ep->fep->rxq, rx);
+		uet_ses_rx_put(ep->rxq, rx);
 		return ret;
 	}
-	uet_ses_recv(ep->fep->rxq, rx, uet_clock_ns());
+	uet_ses_recv(ep->rxq, rx, uet_clock_ns());
 	return 0;
 }
 
@@ -361,6 +383,12 @@ void uet_ep_drop_claims(struct uet_ep *ep)
 		uet_ses_claimed_discard(claim->unex);
 		free(claim);
 	}
+}
+
+/* Endpoint whose queue gets the answer to a peek; NULL: none yet. */
+static struct uet_ep *peeker(struct uet_ep *ep)
+{
+	return ep->srx ? ep->fep->ep : ep;
 }
 
 static void write_peek_entry(struct uet_ep *ep, const struct uet_recv_args *args,
@@ -396,6 +424,8 @@ static ssize_t peek(struct uet_ep *ep, const struct uet_recv_args *args)
 	struct uet_ses_unex *unex;
 	int ret;
 
+	if (!peeker(ep))
+		return -FI_EOPBADSTATE;
 	ret = describe_pattern(ep, args, &pattern);
 	if (ret)
 		return ret;
@@ -407,17 +437,17 @@ static ssize_t peek(struct uet_ep *ep, const struct uet_recv_args *args)
 		if (!claim)
 			return -FI_EAGAIN;
 	}
-	uet_fep_progress_locked(ep->fep);
-	if (uet_ses_peek(ep->fep->rxq, &pattern, action, &res, &unex)) {
+	uet_ep_progress_locked(ep);
+	if (uet_ses_peek(ep->rxq, &pattern, action, &res, &unex)) {
 		free(claim);
-		write_no_message(ep, args);
+		write_no_message(peeker(ep), args);
 		return 0;
 	}
 	if (claim) {
 		*claim = (struct uet_claim){ .context = args->context, .unex = unex, .res = res };
 		uet_list_add_tail(&ep->claims, &claim->link);
 	}
-	write_peek_entry(ep, args, &res);
+	write_peek_entry(peeker(ep), args, &res);
 	return 0;
 }
 
@@ -431,15 +461,16 @@ static ssize_t recv_claimed(struct uet_ep *ep, const struct uet_recv_args *args)
 		return -FI_EINVAL;
 	if (args->flags & FI_DISCARD) {
 		uet_ses_claimed_discard(claim->unex);
-		write_peek_entry(ep, args, &claim->res);
+		if (peeker(ep))
+			write_peek_entry(peeker(ep), args, &claim->res);
 		free(claim);
 		return 0;
 	}
-	rx = uet_ses_rx_get(ep->fep->rxq);
+	rx = uet_ses_rx_get(ep->rxq);
 	ret = rx ? describe_recv(ep, args, rx) : -FI_EAGAIN;
 	if (ret) {
 		if (rx)
-			uet_ses_rx_put(ep->fep->rxq, rx);
+			uet_ses_rx_put(ep->rxq, rx);
 		uet_list_add_after(&ep->claims, &claim->link);
 		return ret;
 	}
@@ -463,14 +494,14 @@ ssize_t uet_ep_recv(struct uet_ep *ep, const struct uet_recv_args *args)
 {
 	ssize_t ret;
 
-	if (uet_unlikely(!ep->enabled))
+	if (uet_unlikely(!ep->rx_enabled))
 		return -FI_EOPBADSTATE;
 	if (args->flags & ~RECV_FLAGS)
 		return -FI_EBADFLAGS;
 	uet_lock(&ep->fep->lock);
 	ret = recv_locked(ep, args);
 	if (ret == -FI_EAGAIN)
-		uet_fep_progress_locked(ep->fep);
+		uet_ep_progress_locked(ep);
 	uet_unlock(&ep->fep->lock);
 	return ret;
 }

@@ -75,6 +75,14 @@ static uint8_t check_op(struct pkt *p)
 	}
 }
 
+/* Nothing receives at @index: not yet, if the endpoint has such a context. */
+static uint8_t missing_index(const struct uet_ses *ses, uint16_t index)
+{
+	uint32_t i = (uint32_t)index - ses->cfg.resource_index;
+
+	return i < ses->cfg.indices ? UET_RC_DISABLED : UET_RC_BAD_INDEX;
+}
+
 uint8_t uet_ses_check_target(const struct uet_ses *ses, const struct uet_ses_req *req)
 {
 	if (req->rel && req->job_id != ses->cfg.job_id)
@@ -82,7 +90,7 @@ uint8_t uet_ses_check_target(const struct uet_ses *ses, const struct uet_ses_req
 	if (req->pid_on_fep != ses->cfg.pid_on_fep)
 		return UET_RC_BAD_PID;
 	if (!uet_ses_rxq_at(ses, req->resource_index))
-		return UET_RC_BAD_INDEX;
+		return missing_index(ses, req->resource_index);
 	if (req->ri_generation != 0)
 		return UET_RC_BAD_GENERATION;
 	return UET_RC_OK;

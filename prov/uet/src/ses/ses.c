@@ -22,7 +22,7 @@ static bool cfg_valid(const struct uet_ses_cfg *cfg)
 	if (cfg->payload_mtu != 1024 && cfg->payload_mtu != 2048 && cfg->payload_mtu != 4096 &&
 	    cfg->payload_mtu != 8192)
 		return false;
-	return cfg->max_tx > 0 && cfg->retry_time > 0;
+	return cfg->max_tx > 0 && cfg->retry_time > 0 && cfg->indices <= UET_SES_INDICES;
 }
 
 static void pools_init(struct uet_ses *ses)

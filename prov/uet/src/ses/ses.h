@@ -225,6 +225,7 @@ struct uet_ses_cfg {
 	uint32_t job_id;		/* 24 bits */
 	uint16_t pid_on_fep;		/* own, 12 bits */
 	uint16_t resource_index;	/* own, the first one, in all three RI spaces */
+	uint16_t indices;		/* how many from there on exist; 0: one */
 	uint32_t initiator;		/* own */
 	uint32_t payload_mtu;		/* 1024, 2048, 4096 or 8192 */
 	uint32_t max_tx;		/* sends outstanding */
