@@ -7,6 +7,7 @@
  *
  *   - a packet is delivered at most once, with the right bytes, on the right end
  *   - ROD packets are delivered in the order of posting, read data in the order of requests
+ *   - RUDI packets may be delivered more than once, UUD packets more than once or never
  *   - done(0) only when every packet was delivered - to the same life of the target, should it
  *     restart - and every answer that must be seen was, and all data of a read
  *
@@ -89,6 +90,7 @@ struct sim_end {
 	int refuse;		/* packets to it come back as a report with this error */
 	int room, room_max;	/* packets that the NIC takes per raster; room_max 0: all */
 	struct sim_pkt *inbox, **inbox_tail;	/* what arrived at an end without a PDS */
+	uint8_t scratch[2048];	/* answer data of the last RUDI read */
 	uint8_t life;		/* restarts so far */
 	uint32_t gone;		/* pdc_gone calls */
 	int gone_err;
@@ -281,15 +283,32 @@ static inline void sim_fill(void *upper, struct uet_pds_msg *msg, uint32_t index
 	}
 }
 
+/* A RUDI response brought what packet @index of @m reads. */
+static inline void sim_check_data(struct sim_msg *m, uint32_t index, const uint8_t *ses,
+				  size_t len)
+{
+	uint32_t i;
+
+	assert_int_equal(len, 12 + m->plen);
+	for (i = 0; i < m->plen; i++)
+		assert_int_equal(ses[12 + i], sim_byte(m->id, index, i));
+	m->data[index]++;
+	assert_int_equal(m->data[index], 1);
+}
+
 static inline bool sim_response(void *upper, struct uet_pds_msg *msg, uint32_t index,
 				uint8_t next_hdr, const uint8_t *ses, size_t len)
 {
 	struct sim_msg *m = uet_container_of(msg, struct sim_msg, m);
 
 	(void)upper;
+	assert_true(index < m->cnt);
+	if (m->mode == UET_MODE_RUDI && m->read && next_hdr == UET_HDR_RESPONSE_DATA) {
+		sim_check_data(m, index, ses, len);
+		return true;
+	}
 	assert_int_equal(next_hdr, UET_HDR_RESPONSE);
 	assert_int_equal(len, 12);
-	assert_true(index < m->cnt);
 	if (ses[0] == 3)
 		return !m->read && (!m->noresp_last || index + 1 != msg->pkt_cnt);
 	if (ses[0] == 0) {
@@ -320,14 +339,15 @@ static inline void sim_done(void *upper, struct uet_pds_msg *msg, int err, uint8
 	if (!err) {
 		for (i = 0; i < msg->pkt_cnt; i++) {
 			if (s->end[m->to].pds)
-				assert_true(s->lax ? m->seen[i] >= 1 : m->seen[i] == 1);
+				assert_true(s->lax || m->mode == UET_MODE_RUDI ?
+					    m->seen[i] >= 1 : m->seen[i] == 1);
 			lives &= m->lives[i];
 			if (m->gtd)
 				assert_int_equal(m->resp[i], 1);
 			else if (m->read)
 				assert_int_equal(m->data[i], 1);
 		}
-		if (s->end[m->to].pds)
+		if (s->end[m->to].pds && m->mode != UET_MODE_RUDI)
 			assert_int_not_equal(lives, 0);
 	}
 	free(m->buf);
@@ -392,6 +412,32 @@ static inline void sim_take_data(struct sim_end *e, const struct uet_pds_rx *rx,
 	uet_pds_answered(e->pds, &p->m, m->part);	/* no effect */
 }
 
+/* A packet without PDC arrived. */
+static inline void sim_rx_alone(struct sim_end *e, const struct uet_pds_rx *rx,
+				struct sim_msg *m, uint32_t index,
+				struct uet_pds_answer *answer)
+{
+	uint32_t i;
+
+	m->seen[index] = 1;
+	e->rx_cnt++;
+	if (rx->mode == UET_MODE_UUD)
+		return;
+	assert_int_equal(rx->psn, m->m.psn0 + index);
+	answer->len = 12;
+	answer->ses[0] = m->gtd ? 1 : 0;
+	answer->ses[1] = m->gtd ? 5 : 1;
+	uet_put_be16(answer->ses + 2, (uint16_t)m->id);
+	uet_put_be32(answer->ses + 8, m->gtd ? index : 0);
+	if (!m->read || m->gtd)
+		return;
+	answer->next_hdr = UET_HDR_RESPONSE_DATA;
+	for (i = 0; i < m->plen; i++)
+		e->scratch[i] = sim_byte(m->id, index, i);
+	answer->data = e->scratch;
+	answer->data_len = m->plen;
+}
+
 static inline void sim_rx(void *upper, const struct uet_pds_rx *rx, struct uet_pds_answer *answer)
 {
 	struct sim_end *e = upper;
@@ -419,6 +465,10 @@ static inline void sim_rx(void *upper, const struct uet_pds_rx *rx, struct uet_p
 		if (e->nack_left)
 			e->nack_left--;
 		answer->nack = e->nack_code;
+		return;
+	}
+	if (!rx->pdc) {
+		sim_rx_alone(e, rx, m, index, answer);
 		return;
 	}
 	if (m->read && !m->gtd && !sim_serve(s, e, rx, m, index)) {
@@ -466,6 +516,7 @@ static inline struct uet_pds_cfg sim_cfg(void)
 		.max_pdc = 64,
 		.mp_range = 1024,
 		.max_stored = 256,
+		.max_rudi = 32,
 		.ack_trigger = 16384,
 		.ack_min_add = 1024,
 		.nack_retx_time = 1 * MSEC,
@@ -582,10 +633,32 @@ static inline struct sim_msg *sim_msg(struct sim *s, int from, int to, uint8_t m
 	return m;
 }
 
+static inline int sim_post_uud(struct sim *s, struct sim_msg *m)
+{
+	uint8_t ses[UET_PDS_SES_MAX];
+	struct uet_pds_fill f = { .ses = ses };
+	int ret;
+
+	sim_fill(NULL, &m->m, 0, &f);
+	ret = uet_pds_send_uud(s->end[m->from].pds, &s->end[m->to].nic.addr, f.next_hdr, ses,
+			       f.ses_len, f.iov, f.iov_cnt, s->now);
+	m->finished = true;
+	memset(m->buf, 0xee, m->plen);	/* it is no longer needed */
+	return ret;
+}
+
 static inline int sim_post_msg(struct sim *s, struct sim_msg *m)
 {
-	int ret = uet_pds_post(s->end[m->from].pds, &s->end[m->to].nic.addr, m->mode, &m->m,
-			       s->now);
+	struct uet_pds *pds = s->end[m->from].pds;
+	const struct uet_addr *dst = &s->end[m->to].nic.addr;
+	int ret;
+
+	if (m->mode == UET_MODE_UUD)
+		return sim_post_uud(s, m);
+	if (m->mode == UET_MODE_RUDI)
+		ret = uet_pds_post_rudi(pds, dst, &m->m, s->now);
+	else
+		ret = uet_pds_post(pds, dst, m->mode, &m->m, s->now);
 
 	if (ret == 0) {
 		s->open++;
@@ -609,7 +682,7 @@ static inline struct sim_msg *sim_read(struct sim *s, int from, int to, uint8_t 
 	struct sim_msg *m = sim_msg(s, from, to, mode, cnt, plen);
 
 	m->read = true;
-	m->m.awaits = true;
+	m->m.awaits = mode != UET_MODE_RUDI;
 	assert_int_equal(sim_post_msg(s, m), 0);
 	return m;
 }

@@ -25,15 +25,17 @@ static uint32_t near(struct sim *s, uint32_t v)
 }
 
 /* A header that fits PDC @p of the receiver in most respects, as if its peer had sent it. */
-static void make(struct sim *s, const struct uet_pdc *p, struct uet_pds_hdr *h)
+static void make(struct sim *s, const struct uet_pds *pds, const struct uet_pdc *p,
+		 struct uet_pds_hdr *h)
 {
 	static const uint8_t types[] = {
 		UET_PDS_RUD_REQ, UET_PDS_ROD_REQ, UET_PDS_ACK, UET_PDS_ACK_CC, UET_PDS_ACK_CCX,
 		UET_PDS_NACK, UET_PDS_CP, UET_PDS_NACK_CCX, UET_PDS_RUD_CC_REQ,
-		UET_PDS_ROD_CC_REQ, UET_PDS_UUD_REQ, UET_PDS_RUDI_REQ,
+		UET_PDS_ROD_CC_REQ, UET_PDS_UUD_REQ, UET_PDS_RUDI_REQ, UET_PDS_RUDI_RESP,
 	};
 	uint32_t points[] = { p->tx_base, p->tx_next, p->tx_cack, p->rx_cack, p->rx_next,
-			      p->rx_hi, p->start_psn, uet_rand_u32(&s->rand) };
+			      p->rx_hi, p->start_psn, pds->rudi.next_id - pick(s, 200),
+			      uet_rand_u32(&s->rand) };
 	uint32_t at = points[pick(s, UET_ARRAY_SIZE(points))];
 
 	*h = (struct uet_pds_hdr){
@@ -67,8 +69,11 @@ static void throw_one(struct sim *s, int to, const struct uet_addr *src, uint8_t
 		pos = pos->next == &pds->all ? pos->next->next : pos->next;
 	if (uet_list_empty(&pds->all))
 		return;
-	make(s, uet_list_entry(pos, struct uet_pdc, all), &h);
+	make(s, pds, uet_list_entry(pos, struct uet_pdc, all), &h);
 	h.flags &= (uint8_t)~without;
+	/* Everybody may send these. */
+	if (without && (h.type == UET_PDS_RUDI_REQ || h.type == UET_PDS_UUD_REQ))
+		h.type = UET_PDS_RUDI_RESP;
 	n = (uint32_t)uet_pds_pack(&h, buf);
 	for (i = pick(s, 60); i; i--)
 		buf[n++] = (uint8_t)pick(s, 256);
@@ -84,10 +89,13 @@ static void start_traffic(struct sim *s)
 	uint32_t i;
 
 	for (i = 0; i < 12; i++) {
-		struct sim_msg *m = sim_msg(s, (int)(i & 1), (int)(~i & 1), i >> 1 & 1,
+		struct sim_msg *m = sim_msg(s, (int)(i & 1), (int)(~i & 1),
+					    i % 4 == 1 ? UET_MODE_RUDI : i >> 1 & 1,
 					    1 + pick(s, 200), pick(s, 300));
 
 		m->gtd = i % 3 == 0;
+		m->read = i % 5 == 0;
+		m->m.awaits = m->read && m->mode != UET_MODE_RUDI;
 		assert_int_equal(sim_post_msg(s, m), 0);
 	}
 }
@@ -126,17 +134,48 @@ static void foreign_packets_change_nothing(void **state)
 
 /* ---- a mad peer ---- */
 
+static void send_back(struct sim_end *e, struct uet_pdc *pdc)
+{
+	struct sim_msg *m = sim_msg(e->sim, e->index, !e->index, pdc->mode,
+				    1 + pick(e->sim, 3), pick(e->sim, 100));
+
+	m->parent = m;
+	assert_int_equal(uet_pds_post_return(e->pds, pdc, &m->m, e->sim->now), 0);
+	e->sim->open++;
+}
+
+/* Data answers some packet that awaits it. */
+static void take_back(struct sim_end *e, struct uet_pdc *pdc)
+{
+	uint32_t index, psn = pdc->tx_base + pick(e->sim, 8);
+	struct uet_pds_msg *msg = uet_pdc_msg_at(pdc, psn, &index);
+
+	if (!msg || !msg->awaits)
+		return;
+	assert_int_equal(msg->psn0 + index, psn);
+	uet_pds_answered(e->pds, msg, index);
+	assert_null(uet_pdc_msg_at(pdc, psn, &index));
+}
+
 /* Above a mad peer nothing can be promised, so this floor checks nothing but the contract. */
 static void lax_rx(void *upper, const struct uet_pds_rx *rx, struct uet_pds_answer *answer)
 {
 	struct sim_end *e = upper;
 	uint32_t dice = pick(e->sim, 10);
 
-	assert_non_null(rx->pdc);
+	assert_true(rx->pdc || rx->mode >= UET_MODE_RUDI);
 	answer->next_hdr = dice == 3 ? UET_HDR_RESPONSE_DATA_SMALL : UET_HDR_RESPONSE;
 	answer->len = dice == 4 ? 0 : dice == 5 ? UET_PDS_ANSWER_MAX : 12;
 	answer->gtd_del = dice < 3;
 	answer->nack = dice == 9 ? UET_NACK_NO_PKT_BUFFER : 0;
+	if (rx->mode == UET_MODE_RUDI && dice > 5) {
+		answer->data = e->scratch;
+		answer->data_len = pick(e->sim, sizeof(e->scratch));
+	}
+	if (rx->pdc && rx->next_hdr < UET_HDR_RESPONSE && dice > 4 && dice < 9)
+		send_back(e, rx->pdc);
+	else if (rx->pdc && rx->next_hdr > UET_HDR_RESPONSE)
+		take_back(e, rx->pdc);
 }
 
 static bool lax_response(void *upper, struct uet_pds_msg *msg, uint32_t index, uint8_t next_hdr,
@@ -220,6 +259,8 @@ static void noise(void **state)
 		if (n > 1 && (buf[0] >> 3 == UET_PDS_RUD_REQ || buf[0] >> 3 == UET_PDS_ROD_REQ ||
 			      buf[0] >> 3 >= UET_PDS_RUD_CC_REQ))
 			buf[1] &= (uint8_t)~UET_PDS_F_SYN;	/* its own PDCs are its right */
+		if (n && (buf[0] >> 3 == UET_PDS_RUDI_REQ || buf[0] >> 3 == UET_PDS_UUD_REQ))
+			buf[0] = UET_PDS_RUDI_RESP << 3;	/* and so are these */
 		sim_inject(&s, &s.end[0].nic.addr, 1, buf, n, 0);
 		if (i % 64 == 0)
 			sim_run_for(&s, 10 * USEC);

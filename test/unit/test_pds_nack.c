@@ -413,7 +413,7 @@ static void nacks_that_fit_nothing(void **state)
 	sim_speak(&s, 0, 1, &h, NULL, 0);			/* another PDC */
 	h.flags = UET_PDS_F_NT;
 	sim_speak(&s, 0, 1, &h, NULL, 0);			/* of a RUDI packet */
-	assert_int_equal(sim_stats(&s, 1)->drop_stale, 5);
+	assert_int_equal(sim_stats(&s, 1)->drop_stale, 6);
 	assert_int_equal(s.end[1].gone, 0);
 	raw_turn(&r);
 	assert_true(raw_silent(&r));

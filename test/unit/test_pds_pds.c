@@ -218,9 +218,9 @@ static void drops_what_is_not_spoken(void **state)
 		{ { 0x11 }, 1, COUNTER(drop_malformed) },
 		{ { 0x00, 0x00 }, 16, COUNTER(drop_malformed) },	/* type 0 */
 		{ { 0x08, 0x00 }, 16, COUNTER(drop_unsupported) },	/* TSS */
-		{ { 0x21, 0x80 }, 16, COUNTER(drop_unsupported) },	/* RUDI request */
-		{ { 0x2a, 0x00 }, 16, COUNTER(drop_unsupported) },	/* RUDI response */
-		{ { 0x31, 0x00 }, 16, COUNTER(drop_unsupported) },	/* UUD */
+		{ { 0x22, 0x00 }, 16, COUNTER(drop_malformed) },	/* RUDI with a response */
+		{ { 0x2a, 0x00 }, 16, COUNTER(drop_stale) },		/* RUDI response */
+		{ { 0x32, 0x00 }, 16, COUNTER(drop_malformed) },	/* UUD with a response */
 		{ { 0xf8, 0x00 }, 16, COUNTER(drop_malformed) },	/* type 31 */
 		{ { 0x11, 0x8c }, 11, COUNTER(drop_malformed) },	/* short request */
 		{ { 0x3a, 0x00 }, 11, COUNTER(drop_malformed) },	/* short ACK */
@@ -229,7 +229,7 @@ static void drops_what_is_not_spoken(void **state)
 		  COUNTER(drop_malformed) },				/* SYN, spdcid 0 */
 		{ { 0x12, 0x0c, 0xff, 0xff, 1, 2, 3, 4, 0, 1, 0, 0 }, 12,
 		  COUNTER(drop_malformed) },				/* SYN with a response */
-		{ { 0x50, 0x08, 0x01 }, 16, COUNTER(drop_unsupported) },/* NACK of RUDI */
+		{ { 0x50, 0x08, 0x01 }, 16, COUNTER(drop_stale) },	/* NACK of RUDI */
 		{ { 0x3a, 0x00 }, 12, COUNTER(drop_unknown_pdc) },	/* ACK */
 		{ { 0x50, 0x00, 0x07 }, 16, COUNTER(drop_unknown_pdc) },/* NACK */
 		{ { 0x59, 0x00 }, 16, COUNTER(drop_unknown_pdc) },	/* CLEAR_CMD */

@@ -38,6 +38,7 @@ static void make_ends(struct sim *s)
 
 	cfg.mp_range = UET_PDS_MPR_UNIT * (1 + pick(s, 8));
 	cfg.max_stored = pick(s, 2) ? 256 : 1 + pick(s, 20);
+	cfg.max_rudi = 1 + pick(s, 64);
 	cfg.max_pdc = pick(s, 3) ? 64 : 2 + pick(s, 10);
 	cfg.ack_trigger = pick(s, 4) * 8192;
 	cfg.cms.window_init = 4096 << pick(s, 6);
@@ -80,17 +81,18 @@ static void post_some(struct sim *s, uint32_t burst)
 	while (burst--) {
 		int from = (int)pick(s, (uint32_t)s->ends);
 		int to = (from + 1 + (int)pick(s, (uint32_t)s->ends - 1)) % s->ends;
+		uint8_t mode = (uint8_t)pick(s, pick(s, 4) ? 2 : 4);
 		uint32_t cnt = pick(s, 8) ? 1 + pick(s, 5) : 1 + pick(s, 300);
-		struct sim_msg *m = sim_msg(s, from, to, (uint8_t)pick(s, 2), cnt,
+		struct sim_msg *m = sim_msg(s, from, to, mode, mode == UET_MODE_UUD ? 1 : cnt,
 					    pick(s, 3) ? pick(s, 64) : pick(s, 1500));
 
-		m->read = pick(s, 3) == 0;
-		m->m.awaits = m->read;
+		m->read = mode != UET_MODE_UUD && pick(s, 3) == 0;
+		m->m.awaits = m->read && mode != UET_MODE_RUDI;
 		m->gtd = pick(s, 4) == 0;
 		m->lazy = pick(s, 3) == 0;
-		m->noresp_last = !m->gtd && !m->read && pick(s, 8) == 0;
+		m->noresp_last = !m->gtd && !m->read && mode < UET_MODE_RUDI && pick(s, 8) == 0;
 		if (sim_post_msg(s, m)) {
-			/* All PDCs are in use: as if it had never been. */
+			/* All PDCs are in use, or the batch is: as if it had never been. */
 			m->finished = true;
 			sim_run_for(s, 100 * USEC);
 		}
@@ -117,6 +119,7 @@ static void check_clean(struct sim *s)
 		assert_int_equal(pds->storeds.used, pds->spare ? 1 : 0);
 		assert_int_equal(pds->timers.count, 0);
 		assert_true(uet_list_empty(&pds->ready) && uet_list_empty(&pds->pending));
+		assert_int_equal(pds->rudi.msgs.used + pds->rudi.txds.used, 0);
 		assert_true(uet_pds_idle(pds));
 		for (j = 0; j < UET_PDS_RING_SIZES; j++)
 			assert_int_equal(pds->rings[j].used, 0);

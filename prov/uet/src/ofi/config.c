@@ -106,6 +106,7 @@ static void set_fixed(struct uet_pds_cfg *pds)
 {
 	pds->mp_range = 1024;
 	pds->max_stored = 65536;
+	pds->max_rudi = 64;
 	pds->ack_trigger = 16 << 10;
 	pds->ack_min_add = 1 << 10;
 	pds->nack_retx_time = 1 * MS;

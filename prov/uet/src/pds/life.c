@@ -401,4 +401,5 @@ void uet_pdc_report(struct uet_pds *pds, const struct uet_addr *dst, int err)
 			report_one(pds, pdc, err);
 		}
 	}
+	uet_rudi_report(pds, dst, err);
 }

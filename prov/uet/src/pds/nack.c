@@ -8,7 +8,8 @@ void uet_nack_send(struct uet_pds *pds, uint16_t spdcid, const struct uet_pds_hd
 {
 	struct uet_pds_hdr nack = {
 		.type = UET_PDS_NACK,
-		.flags = (h->flags & UET_PDS_F_RETX) | (pkt->ce ? UET_PDS_F_M : 0),
+		.flags = (h->flags & UET_PDS_F_RETX) | (pkt->ce ? UET_PDS_F_M : 0) |
+			 (h->type == UET_PDS_RUDI_REQ ? UET_PDS_F_NT : 0),
 		.nack_code = code,
 		.psn = h->psn,
 		.spdcid = spdcid,
@@ -177,7 +178,7 @@ void uet_nack_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct 
 
 	pds->stats.rx_nack++;
 	if (h->flags & UET_PDS_F_NT) {
-		pds->stats.drop_unsupported++;
+		uet_rudi_rx_nack(pds, h, pkt);
 		return;
 	}
 	pdc = find(pds, h, pkt);

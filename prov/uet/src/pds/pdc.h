@@ -11,6 +11,7 @@
  *   ack.c    acknowledgements that leave         acked.c  acknowledgements that arrive
  *   nack.c   refusals, both ways                 cp.c     control packets, both ways
  *   life.c   opening, closing, failing           timer.c  the timer of a PDC
+ *   rudi.c   RUDI, which knows no PDC            uud.c    UUD, which knows nothing
  *
  * A PDC has two directions. At its initiator tx is the forward direction and rx the return
  * direction; at its target it is the other way round. Both use one struct:
@@ -41,6 +42,7 @@
 #include "cms/cms.h"
 #include "nic/nic.h"
 #include "pds/pds.h"
+#include "pds/rudi.h"
 #include "wire/pds.h"
 
 #define UET_PDS_WINDOW		1024u	/* most PSNs tracked in one direction */
@@ -207,6 +209,7 @@ struct uet_batch {
 	struct uet_pds_msg *msg[UET_PDS_BATCH];	/* whose payload it points to */
 	struct uet_nic_tx tx[UET_PDS_BATCH];
 	uint8_t hdr[UET_PDS_BATCH][UET_PDS_HDR_ROOM];
+	uint8_t *copy[UET_PDS_BATCH];	/* payload memory of the entry; NULL until needed */
 };
 
 struct uet_slot {
@@ -247,6 +250,8 @@ struct uet_pds {
 	bool urgent;		/* some PDC in pending is urgent */
 	uint32_t msgs;		/* posted and not done */
 	uint32_t initiators;	/* PDCs that this side opened */
+	struct uet_rudi rudi;
+	struct uet_pool copies;	/* payload memory of the batch */
 	struct uet_batch batch;
 };
 
@@ -448,6 +453,14 @@ void uet_batch_add(struct uet_pds *pds, struct uet_pds_msg *msg);
 bool uet_batch_control(struct uet_pds *pds, const struct uet_addr *dst,
 		       const struct uet_pds_hdr *h, const uint8_t *ses, uint8_t len);
 
+/*
+ * Add a packet of header @h, @ses and payload @iov, all of which is copied. Returns 0, -EAGAIN
+ * when there is no room, or -EMSGSIZE when the NIC sends no such long packets.
+ */
+int uet_batch_copy(struct uet_pds *pds, const struct uet_addr *dst, uint8_t tc,
+		   const struct uet_pds_hdr *h, const void *ses, uint8_t ses_len,
+		   const struct iovec *iov, uint8_t iov_cnt);
+
 /* Hand the batch to the NIC. */
 void uet_batch_flush(struct uet_pds *pds);
 
@@ -468,10 +481,18 @@ void uet_tx_ring_shrink(struct uet_pds *pds, struct uet_pdc *pdc);
 /* Move the open descriptors and PSNs of @pdc to @start, as NEW_START_PSN demands. */
 int uet_tx_renumber(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t start);
 
+/*
+ * Ask the upper floor for packet @index of @msg: SES header behind @hdr_len bytes of room, and
+ * payload, in the next entry of the batch, which has room. Its PDS header is still to be written.
+ */
+struct uet_nic_tx *uet_tx_describe(struct uet_pds *pds, const struct uet_addr *dst,
+				   uint32_t hdr_len, struct uet_pds_msg *msg, uint32_t index,
+				   struct uet_pds_fill *fill);
+
 /* Send what windows allow: repetitions first, then new packets. */
 void uet_tx_pump(struct uet_pds *pds, struct uet_pdc *pdc);
 
-/* Pump every PDC that is ready. */
+/* Pump every PDC that is ready, and RUDI. */
 void uet_tx_pump_ready(struct uet_pds *pds);
 
 /* Send control packet @ctl, which takes a PSN. False when that is not possible now. */
@@ -519,6 +540,12 @@ uint64_t uet_loss_rto(const struct uet_pds *pds, const struct uet_pdc *pdc, uint
 uint64_t uet_loss_timer(struct uet_pds *pds, struct uet_pdc *pdc);
 
 /* ---- rx.c ---- */
+
+/* True when a SES request follows @h. */
+static inline bool uet_rx_is_request(const struct uet_pds_hdr *h)
+{
+	return h->next_hdr >= UET_HDR_REQUEST_SMALL && h->next_hdr <= UET_HDR_REQUEST_STD;
+}
 
 /* A RUD or ROD request arrived. */
 void uet_rx_request(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct uet_pkt *pkt);
@@ -652,6 +679,11 @@ void uet_pdc_reset(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t nack, bool 
 
 /* The NIC reports that packets to @dst met error @err (positive errno). */
 void uet_pdc_report(struct uet_pds *pds, const struct uet_addr *dst, int err);
+
+/* ---- uud.c ---- */
+
+/* A UUD request arrived. */
+void uet_uud_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct uet_pkt *pkt);
 
 /* ---- timer.c ---- */
 

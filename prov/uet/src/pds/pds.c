@@ -5,13 +5,14 @@
 #include <stdlib.h>
 
 #define MAX_PDC 65535u
+#define MAX_RUDI 65536u
 
 static bool cfg_ok(const struct uet_pds_cfg *cfg)
 {
 	return cfg->max_pdc >= 1 && cfg->max_pdc <= MAX_PDC &&
 	       cfg->mp_range >= UET_PDS_MPR_UNIT && cfg->mp_range <= UET_PDS_WINDOW &&
 	       cfg->mp_range % UET_PDS_MPR_UNIT == 0 && cfg->max_stored >= 1 &&
-	       cfg->max_stored <= UINT32_MAX / 2 &&
+	       cfg->max_stored <= UINT32_MAX / 2 && cfg->max_rudi <= MAX_RUDI &&
 	       cfg->nack_retx_time && cfg->nack_retx_max >= cfg->nack_retx_time &&
 	       cfg->nack_retx_max <= UET_TIME_NEVER / 4 &&
 	       cfg->peer_timeout && cfg->peer_timeout <= UET_TIME_NEVER / 4 &&
@@ -57,7 +58,8 @@ int uet_pds_create(const struct uet_pds_cfg *cfg, struct uet_nic *nic,
 	uet_list_init(&pds->lingers);
 	uet_list_init(&pds->finished);
 	pds->batch.seq = 1;	/* 0 marks descriptors that never were in a batch */
-	if (uet_table_create(pds)) {
+	uet_pool_init(&pds->copies, nic->mtu, 8, UET_PDS_BATCH);
+	if (uet_rudi_create(pds) || uet_table_create(pds)) {
 		uet_pds_destroy(pds);
 		return -ENOMEM;
 	}
@@ -70,7 +72,9 @@ void uet_pds_destroy(struct uet_pds *pds)
 	uint32_t i;
 
 	uet_table_destroy(pds);
+	uet_rudi_destroy(pds);
 	uet_timers_destroy(&pds->timers);
+	uet_pool_destroy(&pds->copies);
 	uet_pool_destroy(&pds->storeds);
 	for (i = 0; i < UET_PDS_RING_SIZES; i++)
 		uet_pool_destroy(&pds->rings[i]);
@@ -136,7 +140,9 @@ bool uet_pds_stop(struct uet_pds *pds, struct uet_pds_msg *msg, bool last)
 	struct uet_pdc *pdc = msg->pdc;
 	uint32_t cnt = msg->next + last;
 
-	if (!pdc || cnt >= msg->pkt_cnt)
+	if (!pdc)
+		return uet_rudi_stop(pds, msg, last);
+	if (cnt >= msg->pkt_cnt)
 		return false;
 	pdc->tx_end -= msg->pkt_cnt - cnt;
 	msg->pkt_cnt = cnt;
@@ -192,6 +198,12 @@ static void rx_one(struct uet_pds *pds, const struct uet_nic_rx *p)
 		uet_nack_rx(pds, &h, &pkt);
 	else if (h.type == UET_PDS_CP)
 		uet_cp_rx(pds, &h, &pkt);
+	else if (h.type == UET_PDS_RUDI_REQ)
+		uet_rudi_rx_request(pds, &h, &pkt);
+	else if (h.type == UET_PDS_RUDI_RESP)
+		uet_rudi_rx_response(pds, &h, &pkt);
+	else if (h.type == UET_PDS_UUD_REQ)
+		uet_uud_rx(pds, &h, &pkt);
 	else
 		pds->stats.drop_unsupported++;
 }
@@ -250,7 +262,7 @@ void uet_pds_flush(struct uet_pds *pds)
 uint64_t uet_pds_next(const struct uet_pds *pds)
 {
 	if (!uet_list_empty(&pds->finished) ||
-	    (!uet_list_empty(&pds->ready) && !pds->batch.stalled))
+	    ((!uet_list_empty(&pds->ready) || uet_rudi_ready(pds)) && !pds->batch.stalled))
 		return 0;
 	return uet_timers_next(&pds->timers);
 }

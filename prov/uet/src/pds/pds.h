@@ -92,6 +92,8 @@ struct uet_pds_answer {
 	uint8_t next_hdr;	/* UET_HDR_RESPONSE normally */
 	uint8_t len;		/* bytes in ses; 0: none (UET_HDR_NONE) */
 	uint8_t ses[UET_PDS_ANSWER_MAX];
+	uint32_t data_len;	/* RUDI only: bytes at data, which follow those of ses ... */
+	const void *data;	/* ... read once rx() has returned, before anything else is asked */
 };
 
 /* What PDS asks of and tells the floor above. All run inside a call of the owner. */
@@ -104,7 +106,8 @@ struct uet_pds_upper_ops {
 	 * An explicit SES response for packet @index of @msg arrived (@len bytes at @ses, of
 	 * format @next_hdr). Packets that only a cumulative or default acknowledgement covers
 	 * are not reported. Return false to say "not an answer yet" (NO_RESPONSE for the last
-	 * open packet): PDS then keeps the packet open and asks again by and by.
+	 * open packet; anything but the end of a packet that awaits more): PDS then keeps the
+	 * packet open and asks again by and by. A RUDI response ends its packet in any case.
 	 */
 	bool (*response)(void *upper, struct uet_pds_msg *msg, uint32_t index, uint8_t next_hdr,
 			 const uint8_t *ses, size_t len);
@@ -135,6 +138,7 @@ struct uet_pds_cfg {
 	uint32_t max_pdc;		/* PDCs of both roles together, 1 .. 65535 */
 	uint32_t mp_range;		/* PSNs accepted beyond CACK: 128, 256 .. 1024 */
 	uint32_t max_stored;		/* stored guaranteed-delivery responses per FEP */
+	uint32_t max_rudi;		/* RUDI packets without response, and messages; 0: none */
 	uint32_t ack_trigger;		/* ACK_Gen_Trigger, bytes */
 	uint32_t ack_min_add;		/* ACK_Gen_Min_Pkt_Add, bytes */
 	uint64_t nack_retx_time;	/* ns: first delay after a resource NACK */
@@ -149,7 +153,9 @@ struct uet_pds_cfg {
 	struct uet_cms_cfg cms;
 };
 
-/* Counters; all only grow. */
+/*
+ * Counters; all only grow. RUDI and UUD requests count as data, RUDI responses as ACKs.
+ */
 struct uet_pds_stats {
 	uint64_t tx_data, tx_ack, tx_nack, tx_cp;
 	uint64_t rx_data, rx_ack, rx_nack, rx_cp;
@@ -158,7 +164,7 @@ struct uet_pds_stats {
 	uint64_t drop_malformed;	/* too short, reserved type, impossible fields */
 	uint64_t drop_unknown_pdc;	/* no PDC and no answer prescribed */
 	uint64_t drop_stale;		/* ACK, NACK or CP that no longer fits the state */
-	uint64_t drop_unsupported;	/* TSS, RUDI, UUD: not spoken here */
+	uint64_t drop_unsupported;	/* TSS and the like: not spoken here */
 	uint64_t pdc_opened, pdc_accepted, pdc_closed, pdc_failed, pdc_restarted;
 	uint64_t nack_rx_code[32];	/* by code; 31 = all others */
 	uint64_t nack_tx_code[32];
@@ -190,8 +196,9 @@ int uet_pds_post(struct uet_pds *pds, const struct uet_addr *dst, enum uet_pds_m
 
 /*
  * Queue @msg in the return direction of @pdc, which a peer opened (uet_pds_rx.pdc): read data,
- * UEC 3.5.4. The PDC is the peer's to close, and it does not while it waits for this. Returns
- * 0, or -EAGAIN when there is no memory for it, with no effect.
+ * UEC 3.5.4. It leaves behind the ACKs of what is being received, with uet_pds_progress at the
+ * latest. The PDC is the peer's to close, and it does not while it waits for this. Returns 0,
+ * or -EAGAIN when there is no memory for it, with no effect.
  */
 int uet_pds_post_return(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_pds_msg *msg,
 			uint64_t now);
@@ -210,8 +217,9 @@ struct uet_pds_msg *uet_pdc_msg_at(struct uet_pdc *pdc, uint32_t psn, uint32_t *
 
 /*
  * Send @msg as UET_MODE_RUDI requests to @dst: each packet on its own, repeated until its
- * RUDI response arrives, which response() gets, whatever it says. Returns 0 (done() follows,
- * with err as for uet_pds_post), or -EAGAIN when too many such packets are out.
+ * RUDI response arrives, which response() gets, whatever it says. At most cfg.max_rudi packets
+ * are out at a time, the oldest message's first. Returns 0 (done() follows, with err as for
+ * uet_pds_post), or -EAGAIN when cfg.max_rudi messages are.
  */
 int uet_pds_post_rudi(struct uet_pds *pds, const struct uet_addr *dst, struct uet_pds_msg *msg,
 		      uint64_t now);
@@ -219,7 +227,8 @@ int uet_pds_post_rudi(struct uet_pds *pds, const struct uet_addr *dst, struct ue
 /*
  * Send one UUD datagram to @dst: SES header @ses of @ses_len bytes and format @next_hdr, and
  * payload @iov, both copied or sent before the call returns. Nobody tells what became of it.
- * Returns 0, or -EAGAIN when the batch is full and the NIC takes nothing.
+ * Returns 0, -EAGAIN when the batch is full and the NIC takes nothing, or -EMSGSIZE when it
+ * does not fit one packet.
  */
 int uet_pds_send_uud(struct uet_pds *pds, const struct uet_addr *dst, uint8_t next_hdr,
 		     const uint8_t *ses, size_t ses_len, const struct iovec *iov, uint8_t iov_cnt,

@@ -200,7 +200,7 @@ static struct uet_pdc *find_syn(struct uet_pds *pds, const struct uet_pds_hdr *h
 static bool direction_ok(const struct uet_pds_hdr *h, bool forward)
 {
 	if (forward)
-		return h->next_hdr >= UET_HDR_REQUEST_SMALL && h->next_hdr <= UET_HDR_REQUEST_STD;
+		return uet_rx_is_request(h);
 	return h->next_hdr == UET_HDR_RESPONSE_DATA || h->next_hdr == UET_HDR_RESPONSE_DATA_SMALL;
 }
 

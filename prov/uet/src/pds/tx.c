@@ -140,15 +140,14 @@ static void stamp(const struct uet_pdc *pdc, struct uet_pds_hdr *h)
 	h->psn_offset = (uint16_t)(h->psn - pdc->start_psn);
 }
 
-/* Ask the upper floor for packet @index of @msg in the next entry of the batch. */
-static struct uet_nic_tx *describe(struct uet_pds *pds, struct uet_pdc *pdc,
-				   struct uet_pds_msg *msg, uint32_t index,
+struct uet_nic_tx *uet_tx_describe(struct uet_pds *pds, const struct uet_addr *dst,
+				   uint32_t hdr_len, struct uet_pds_msg *msg, uint32_t index,
 				   struct uet_pds_fill *fill)
 {
 	struct uet_nic_tx *t = uet_batch_slot(pds);
 	uint32_t i;
 
-	fill->ses = (uint8_t *)t->iov[0].iov_base + UET_PDS_REQ_LEN;
+	fill->ses = (uint8_t *)t->iov[0].iov_base + hdr_len;
 	fill->ses_len = 0;
 	fill->next_hdr = UET_HDR_NONE;
 	fill->iov_cnt = 0;
@@ -158,13 +157,13 @@ static struct uet_nic_tx *describe(struct uet_pds *pds, struct uet_pdc *pdc,
 	pds->ops->fill(pds->upper, msg, index, fill);
 	assert(fill->iov_cnt <= UET_PDS_IOV && fill->ses_len <= UET_PDS_SES_MAX);
 
-	t->dst = pdc->dst;
+	t->dst = *dst;
 	t->tc = UET_NIC_DATA;
-	t->iov[0].iov_len = UET_PDS_REQ_LEN + fill->ses_len;
+	t->iov[0].iov_len = hdr_len + fill->ses_len;
 	for (i = 0; i < fill->iov_cnt; i++)
 		t->iov[1 + i] = fill->iov[i];
 	t->iov_cnt = 1 + fill->iov_cnt;
-	t->len = UET_PDS_REQ_LEN + fill->ses_len + fill->payload_len;
+	t->len = hdr_len + fill->ses_len + fill->payload_len;
 	return t;
 }
 
@@ -297,7 +296,7 @@ static bool send_repeat(struct uet_pds *pds, struct uet_pdc *pdc)
 	if (d->msg) {
 		if (!uet_cms_can_send(pdc->ccc, d->bytes))
 			return false;
-		t = describe(pds, pdc, d->msg, d->index, &fill);
+		t = uet_tx_describe(pds, &pdc->dst, UET_PDS_REQ_LEN, d->msg, d->index, &fill);
 		dispatch(pds, pdc, t, pdc->retx_psn, fill.next_hdr,
 			 UET_PDS_F_RETX | UET_PDS_F_AR);
 	} else if (!dispatch_ctl(pds, pdc, pdc->retx_psn, UET_PDS_F_RETX)) {
@@ -334,7 +333,7 @@ static bool send_new(struct uet_pds *pds, struct uet_pdc *pdc)
 	uint16_t bytes;
 	uint8_t flags = 0;
 
-	t = describe(pds, pdc, msg, msg->next, &fill);
+	t = uet_tx_describe(pds, &pdc->dst, UET_PDS_REQ_LEN, msg, msg->next, &fill);
 	bytes = charge(t->len);
 	if (!uet_cms_can_send(pdc->ccc, bytes) || !ring_room(pds, pdc))
 		return false;
@@ -397,4 +396,6 @@ void uet_tx_pump_ready(struct uet_pds *pds)
 		pdc->on_ready = false;
 		uet_tx_pump(pds, pdc);
 	}
+	if (uet_unlikely(uet_rudi_ready(pds)))
+		uet_rudi_pump(pds);
 }
