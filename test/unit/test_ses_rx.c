@@ -97,6 +97,8 @@ static void opcodes(void **state)
 	for (op = 0; op < 64; op++) {
 		for (fmt = UET_HDR_REQUEST_SMALL; fmt <= UET_HDR_REQUEST_STD; fmt++) {
 			struct uet_ses_req req = stub_req((uint8_t)op, 1, 0);
+			/* Looked at in test_ses_rma.c; here they find no region. */
+			bool rma = op >= UET_OP_WRITE && op <= UET_OP_FETCHING_ATOMIC;
 			bool ok = op == UET_OP_NO_OP ||
 				  (op == UET_OP_MSG_ERROR && fmt == UET_HDR_REQUEST_STD);
 
@@ -108,8 +110,11 @@ static void opcodes(void **state)
 			side_recv(s, UET_SES_UNTAGGED, 0, 0, NULL, 0, NULL);
 			side_recv(s, UET_SES_TAGGED, 0, ~0ull, NULL, 0, NULL);
 			a = side_req(s, &from, UET_MODE_RUD, &req, NULL, 0);
-			assert_answer(a, ok ? UET_RESP_DEFAULT : UET_RESP_RESPONSE,
-				      ok ? UET_RC_OK : UET_RC_UNSUPPORTED_OP);
+			if (!rma && op != UET_OP_VENDOR_ATOMIC)
+				assert_answer(a, ok ? UET_RESP_DEFAULT : UET_RESP_RESPONSE,
+					      ok ? UET_RC_OK : UET_RC_UNSUPPORTED_OP);
+			else
+				assert_int_equal(answer_resp(&a).opcode, UET_RESP_RESPONSE);
 			while (uet_ses_cancel(s->rxq, NULL))
 				;
 		}

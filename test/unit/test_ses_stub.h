@@ -23,9 +23,11 @@
 #define STUB_PDCS	16
 #define STUB_LOG	4096
 #define STUB_WINDOW	64
+#define STUB_AWAITS	16
 #define MS		UET_NSEC_PER_MSEC
 
 struct uet_pdc {
+	struct uet_pds *pds;
 	struct uet_addr peer;
 	uint8_t mode;
 	bool used;
@@ -40,7 +42,19 @@ struct uet_pds {
 	int refuse;			/* so many posts get -EAGAIN */
 	int done_in_post;		/* so many posts end with -EIO inside */
 	bool pump_in_stop;		/* all that is queued leaves while a message is stopped */
-	uint32_t posts;
+	int refuse_return;		/* so many posts in the return direction get -EAGAIN */
+	uint32_t posts, returns, rudis, uuds;
+	uint32_t psn;			/* of the next message posted */
+	uint32_t rx_psn;		/* of the next packet handed in */
+	struct {			/* messages that await, and what they have got */
+		const struct uet_pds_msg *msg;
+		uint64_t answered[16];
+	} awaits[STUB_AWAITS];
+	struct {			/* the last datagram */
+		uint8_t next_hdr;
+		size_t len;
+		uint8_t data[UET_PDS_SES_MAX + 8192];
+	} uud;
 };
 
 int uet_pds_create(const struct uet_pds_cfg *cfg, struct uet_nic *nic,
@@ -77,9 +91,27 @@ static struct uet_pdc *stub_pdc(struct uet_pds *pds, const struct uet_addr *peer
 	}
 	assert_non_null(unused);
 	unused->used = true;
+	unused->pds = pds;
 	unused->peer = *peer;
 	unused->mode = mode;
 	return unused;
+}
+
+static void stub_post(struct uet_pds *pds, struct uet_pds_msg *msg)
+{
+	int i = 0;
+
+	msg->next = 0;
+	msg->completed = 0;
+	msg->psn0 = pds->psn;
+	pds->psn += msg->pkt_cnt;
+	if (!msg->awaits)
+		return;
+	while (i < STUB_AWAITS && pds->awaits[i].msg)
+		i++;
+	assert_true(i < STUB_AWAITS && msg->pkt_cnt <= 16 * 64);
+	memset(&pds->awaits[i], 0, sizeof(pds->awaits[i]));
+	pds->awaits[i].msg = msg;
 }
 
 int uet_pds_post(struct uet_pds *pds, const struct uet_addr *dst, enum uet_pds_mode mode,
@@ -91,8 +123,7 @@ int uet_pds_post(struct uet_pds *pds, const struct uet_addr *dst, enum uet_pds_m
 		return -EAGAIN;
 	}
 	msg->pdc = stub_pdc(pds, dst, mode);
-	msg->next = 0;
-	msg->completed = 0;
+	stub_post(pds, msg);
 	pds->posts++;
 	if (pds->done_in_post > 0) {
 		pds->done_in_post--;
@@ -101,6 +132,71 @@ int uet_pds_post(struct uet_pds *pds, const struct uet_addr *dst, enum uet_pds_m
 	}
 	uet_list_add_tail(&pds->msgs, &msg->link);
 	return 0;
+}
+
+int uet_pds_post_return(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_pds_msg *msg,
+			uint64_t now)
+{
+	(void)now;
+	if (pds->refuse_return > 0) {
+		pds->refuse_return--;
+		return -EAGAIN;
+	}
+	assert_true(pdc->used);
+	msg->pdc = pdc;
+	stub_post(pds, msg);
+	pds->returns++;
+	uet_list_add_tail(&pds->msgs, &msg->link);
+	return 0;
+}
+
+int uet_pds_post_rudi(struct uet_pds *pds, const struct uet_addr *dst, struct uet_pds_msg *msg,
+		      uint64_t now)
+{
+	(void)dst;
+	(void)now;
+	assert_false(msg->awaits);
+	msg->pdc = NULL;
+	stub_post(pds, msg);
+	pds->rudis++;
+	uet_list_add_tail(&pds->msgs, &msg->link);
+	return 0;
+}
+
+int uet_pds_send_uud(struct uet_pds *pds, const struct uet_addr *dst, uint8_t next_hdr,
+		     const uint8_t *ses, size_t ses_len, const struct iovec *iov, uint8_t iov_cnt,
+		     uint64_t now)
+{
+	int i;
+
+	(void)dst;
+	(void)now;
+	if (pds->refuse > 0) {
+		pds->refuse--;
+		return -EAGAIN;
+	}
+	pds->uuds++;
+	pds->uud.next_hdr = next_hdr;
+	pds->uud.len = ses_len;
+	memcpy(pds->uud.data, ses, ses_len);
+	for (i = 0; i < iov_cnt; i++) {
+		memcpy(pds->uud.data + pds->uud.len, iov[i].iov_base, iov[i].iov_len);
+		pds->uud.len += iov[i].iov_len;
+	}
+	return 0;
+}
+
+void uet_pds_answered(struct uet_pds *pds, struct uet_pds_msg *msg, uint32_t index)
+{
+	int i = 0;
+
+	while (i < STUB_AWAITS && pds->awaits[i].msg != msg)
+		i++;
+	assert_true(i < STUB_AWAITS && index < msg->pkt_cnt);
+	if (pds->awaits[i].answered[index / 64] >> index % 64 & 1)
+		return;
+	pds->awaits[i].answered[index / 64] |= 1ull << index % 64;
+	msg->completed++;
 }
 
 bool uet_pds_stop(struct uet_pds *pds, struct uet_pds_msg *msg, bool last)
@@ -131,6 +227,20 @@ const struct uet_addr *uet_pdc_peer(const struct uet_pdc *pdc)
 	return &pdc->peer;
 }
 
+struct uet_pds_msg *uet_pdc_msg_at(struct uet_pdc *pdc, uint32_t psn, uint32_t *index)
+{
+	struct uet_list *pos;
+
+	uet_list_for_each(pos, &pdc->pds->msgs) {
+		struct uet_pds_msg *msg = uet_list_entry(pos, struct uet_pds_msg, link);
+
+		*index = psn - msg->psn0;
+		if (msg->pdc == pdc && *index < msg->next)
+			return msg;
+	}
+	return NULL;
+}
+
 /* A packet as it would travel, and what it belongs to. */
 struct stub_pkt {
 	struct uet_pds_msg *msg;
@@ -140,6 +250,8 @@ struct stub_pkt {
 	bool eom, lazy;
 	size_t len;
 	struct uet_ses_req req;		/* parsed again */
+	struct uet_ses_resp resp;	/* instead, in the return direction */
+	uint32_t psn;
 	size_t hdr_len;
 	uint8_t data[UET_PDS_SES_MAX + 8192];
 };
@@ -157,7 +269,8 @@ static inline void stub_fill(struct uet_pds *pds, struct uet_pds_msg *msg, uint3
 	assert_true(fill.iov_cnt <= UET_PDS_IOV);
 	out->msg = msg;
 	out->index = index;
-	out->mode = msg->pdc->mode;
+	out->mode = msg->pdc ? msg->pdc->mode : UET_MODE_RUDI;
+	out->psn = msg->psn0 + index;
 	out->next_hdr = fill.next_hdr;
 	out->eom = fill.eom;
 	out->lazy = fill.lazy;
@@ -171,7 +284,10 @@ static inline void stub_fill(struct uet_pds *pds, struct uet_pds_msg *msg, uint3
 		sum += (uint32_t)fill.iov[i].iov_len;
 	}
 	assert_int_equal(sum, fill.payload_len);
-	n = uet_ses_req_unpack(&out->req, out->next_hdr, out->data, out->len);
+	if (fill.next_hdr > UET_HDR_RESPONSE)
+		n = uet_ses_resp_unpack(&out->resp, out->next_hdr, out->data, out->len);
+	else
+		n = uet_ses_req_unpack(&out->req, out->next_hdr, out->data, out->len);
 	assert_int_equal(n, fill.ses_len);
 }
 
@@ -188,7 +304,10 @@ static inline bool stub_respond(struct uet_pds *pds, struct uet_pds_msg *msg, ui
 {
 	if (!pds->ops->response(pds->upper, msg, index, next_hdr, ses, len))
 		return false;
-	msg->completed++;
+	if (msg->awaits)
+		uet_pds_answered(pds, msg, index);
+	else
+		msg->completed++;
 	return true;
 }
 
@@ -206,6 +325,11 @@ static inline bool stub_respond_rc(struct uet_pds *pds, struct uet_pds_msg *msg,
 
 static inline void stub_done(struct uet_pds *pds, struct uet_pds_msg *msg, int err, uint8_t nack)
 {
+	int i;
+
+	for (i = 0; i < STUB_AWAITS; i++)
+		if (pds->awaits[i].msg == msg)
+			pds->awaits[i].msg = NULL;
 	uet_list_del(&msg->link);
 	pds->ops->done(pds->upper, msg, err, nack);
 }
@@ -219,7 +343,12 @@ struct side {
 	struct stub_pkt *win;		/* packets that left and are not accepted yet */
 	uint32_t win_cnt;
 	bool borrowed;			/* rxq belongs to another side */
-	int tx_cnt, rx_cnt;
+	int tx_cnt, rx_cnt, rma_cnt;
+	const struct uet_ses_region *region[4];	/* found by their keys */
+	struct {
+		const struct uet_ses_region *region;
+		struct uet_ses_rma_event event;
+	} rma[STUB_LOG];
 	struct {
 		struct uet_ses_tx *tx;
 		void *context;
@@ -259,9 +388,35 @@ static inline void side_rx_done(void *upper, struct uet_ses_rx *rx,
 	uet_ses_rx_put(s->rxq, rx);
 }
 
+static inline const struct uet_ses_region *side_region(void *upper, uint64_t key,
+						       uint16_t resource_index)
+{
+	struct side *s = upper;
+	size_t i;
+
+	(void)resource_index;
+	for (i = 0; i < UET_ARRAY_SIZE(s->region); i++)
+		if (s->region[i] && s->region[i]->key == key)
+			return s->region[i];
+	return NULL;
+}
+
+static inline void side_rma_done(void *upper, const struct uet_ses_region *region,
+				 const struct uet_ses_rma_event *event)
+{
+	struct side *s = upper;
+
+	assert_true(s->rma_cnt < STUB_LOG);
+	s->rma[s->rma_cnt].region = region;
+	s->rma[s->rma_cnt].event = *event;
+	s->rma_cnt++;
+}
+
 static const struct uet_ses_upper_ops side_ops = {
 	.tx_done = side_tx_done,
 	.rx_done = side_rx_done,
+	.region = side_region,
+	.rma_done = side_rma_done,
 };
 
 static inline struct uet_addr stub_addr(uint8_t host, uint32_t port)
@@ -400,8 +555,9 @@ static inline struct uet_pds_answer side_rx(struct side *s, const struct uet_add
 	struct uet_pds_answer answer = { 0 };
 	uint8_t *exact = malloc(len ? len : 1);	/* so that reading beyond it is seen */
 	struct uet_pds_rx rx = {
-		.pdc = stub_pdc(s->pds, src, mode),
+		.pdc = mode < UET_MODE_RUDI ? stub_pdc(s->pds, src, mode) : NULL,
 		.src = src,
+		.psn = s->pds->rx_psn,
 		.mode = mode,
 		.next_hdr = next_hdr,
 		.data = exact,
@@ -551,17 +707,31 @@ static inline uint32_t stub_pump(struct side *a, struct side *b, uint32_t window
 
 		k = window == 1 ? 0 : uet_rand_u32(rnd) % a->win_cnt;
 		p = &a->win[k];
+		b->pds->rx_psn = p->psn;
 		ans = side_rx(b, &a->addr, p->mode, p->next_hdr, p->data, p->len);
 		if (ans.nack) {
 			nacks++;
 			continue;
 		}
-		if (!stub_respond(a->pds, p->msg, p->index, ans.next_hdr, ans.ses, ans.len))
+		if (!stub_respond(a->pds, p->msg, p->index, ans.next_hdr, ans.ses, ans.len) &&
+		    !p->msg->awaits)
 			p->msg->completed++;
 		a->win[k] = a->win[--a->win_cnt];
 		stub_finish(a);
 	}
 	return nacks;
+}
+
+/* Carry everything both ways, data of the return direction included. */
+static inline void stub_carry(struct side *a, struct side *b, uint32_t window,
+			      struct uet_rand *rnd)
+{
+	do {
+		stub_pump(a, b, window, 1000, rnd);
+		stub_pump(b, a, window, 1000, rnd);
+		stub_finish(a);
+		stub_refill(a, window);
+	} while (a->win_cnt > 0);
 }
 
 #endif /* TEST_SES_STUB_H */
