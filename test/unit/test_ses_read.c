@@ -438,11 +438,11 @@ static void small_header(void **state)
 	pair_free(&p);
 }
 
-/* RUDI carries writes without data and tiny reads; the rest goes by RUD. */
+/* RUDI carries reads, and writes without data; the rest goes by RUD. */
 static void rudi(void **state)
 {
 	struct pair p = pair_new();
-	static uint8_t buf[3000], want[16];
+	static uint8_t buf[3000], got[3000];
 	struct uet_ses_tx *tx;
 
 	(void)state;
@@ -451,30 +451,55 @@ static void rudi(void **state)
 	side_start(p.a, side_rma(p.a, p.b, UET_MODE_RUDI, UET_OP_WRITE, KEY, 5, buf, 3000));
 	stub_carry(p.a, p.b, 3, &rnd);
 	assert_int_equal(p.a->pds->rudis, 1);
-	mr_read(p.mr, p.mr->memory, 5, 16, want);
-	assert_memory_equal(want, buf, 16);
+	mr_read(p.mr, p.mr->memory, 5, 3000, got);
+	assert_memory_equal(got, buf, 3000);
 	mr_check(p.mr, 5, 3000);
-	memset(buf, 0, sizeof(buf));
-	side_start(p.a, side_rma(p.a, p.b, UET_MODE_RUDI, UET_OP_READ, KEY, 5, buf, 16));
+	memset(got, 0, sizeof(got));
+	start_read(&p, UET_MODE_RUDI, 5, got, 3000);
 	stub_carry(p.a, p.b, 3, &rnd);
 	assert_int_equal(p.a->pds->rudis, 2);
-	assert_memory_equal(want, buf, 16);
-	side_start(p.a, side_rma(p.a, p.b, UET_MODE_RUDI, UET_OP_READ, KEY, 5, buf, 17));
-	stub_carry(p.a, p.b, 3, &rnd);
-	tx = side_rma(p.a, p.b, UET_MODE_RUDI, UET_OP_WRITE, KEY, 5, want, 16);
+	assert_memory_equal(got, buf, 3000);
+	tx = side_rma(p.a, p.b, UET_MODE_RUDI, UET_OP_WRITE, KEY, 5, buf, 16);
 	tx->has_data = true;
 	side_start(p.a, tx);
 	stub_carry(p.a, p.b, 3, &rnd);
 	assert_int_equal(p.a->pds->rudis, 2);
-	assert_int_equal(p.a->pds->posts, 2);
-	assert_int_equal(p.a->tx_cnt, 4);
-	assert_int_equal(p.a->tx[0].err | p.a->tx[1].err | p.a->tx[2].err | p.a->tx[3].err, 0);
-	assert_int_equal(p.b->rma_cnt, 2);
-	/* Refused: all packets were sent, one error is told. */
-	p.mr->region.idempotent = false;
-	side_start(p.a, side_rma(p.a, p.b, UET_MODE_RUDI, UET_OP_WRITE, KEY, 5, buf, 3000));
-	stub_carry(p.a, p.b, 3, &rnd);
-	assert_int_equal(p.a->tx[4].prov_errno, UET_RC_OP_VIOLATION);
+	assert_int_equal(p.a->pds->posts, 1);
+	assert_int_equal(p.a->tx_cnt, 3);
+	assert_int_equal(p.a->tx[0].err | p.a->tx[1].err | p.a->tx[2].err, 0);
+	assert_int_equal(p.b->rma_cnt, 1);
+	pair_free(&p);
+}
+
+static void rudi_fails(void **state)
+{
+	struct pair p = pair_new();
+	static uint8_t buf[9000];
+	static struct stub_pkt pkt;
+	struct uet_ses_tx *tx = start_read(&p, UET_MODE_RUDI, 0, buf, 3000);
+
+	(void)state;
+	/* A response that brings no data. */
+	while (tx->msg.next < tx->msg.pkt_cnt) {
+		stub_next(p.a->pds, &tx->msg, &pkt);
+		tx->msg.completed++;
+	}
+	stub_finish(p.a);
+	assert_int_equal(p.a->tx_cnt, 1);
+	assert_int_equal(p.a->tx[0].err, -EIO);
+	tx = start_read(&p, UET_MODE_RUDI, 0, buf, 10);
+	stub_next(p.a->pds, &tx->msg, &pkt);
+	stub_respond_rc(p.a->pds, &tx->msg, 0, UET_RESP_DEFAULT, UET_RC_OK);
+	stub_finish(p.a);
+	assert_int_equal(p.a->tx[1].err, -EIO);
+	/* An error stops it; there is no MSG_ERROR. */
+	tx = side_rma(p.a, p.b, UET_MODE_RUDI, UET_OP_WRITE, KEY, 5, buf, 9000);
+	side_start(p.a, tx);
+	stub_next(p.a->pds, &tx->msg, &pkt);
+	stub_respond_rc(p.a->pds, &tx->msg, 0, UET_RESP_RESPONSE, UET_RC_OP_VIOLATION);
+	assert_int_equal(tx->msg.pkt_cnt, 1);
+	stub_finish(p.a);
+	assert_int_equal(p.a->tx[2].prov_errno, UET_RC_OP_VIOLATION);
 	pair_free(&p);
 }
 
@@ -585,6 +610,7 @@ int main(void)
 		cmocka_unit_test(error_data),
 		cmocka_unit_test(small_header),
 		cmocka_unit_test(rudi),
+		cmocka_unit_test(rudi_fails),
 		cmocka_unit_test(write_stops),
 		cmocka_unit_test(repeated),
 		cmocka_unit_test(fuzz),

@@ -459,10 +459,10 @@ static void rudi(void **state)
 	static uint8_t payload[1024];
 	struct uet_ses_req req = rma_part(UET_OP_WRITE, 3, 2000, 1024, 976, 0);
 	struct uet_pds_answer a;
-	const uint8_t *data;
 	int i;
 
 	(void)state;
+	fill_pattern(payload, sizeof(payload), 6);
 	a = side_req(s, &from, UET_MODE_RUDI, &req, payload, 976);
 	assert_refused(a, UET_RC_OP_VIOLATION);
 	mr->region.idempotent = true;
@@ -471,13 +471,13 @@ static void rudi(void **state)
 		assert_answer(a, UET_RESP_DEFAULT, UET_RC_OK);
 	}
 	mr_check(mr, 1024, 976);
-	req = rma_part(UET_OP_READ, 3, 16, 0, 16, 1024);
+	/* Data follows the header of the response, whatever its length. */
+	req = rma_part(UET_OP_READ, 3, 3000, 1024, 1024, 0);
 	a = side_req(s, &from, UET_MODE_RUDI, &req, NULL, 0);
-	answer_data(&a, &data);
-	assert_memory_equal(data, payload, 16);
-	req.request_length = 17;
-	a = side_req(s, &from, UET_MODE_RUDI, &req, NULL, 0);
-	assert_refused(a, UET_RC_UNSUPPORTED_SIZE);
+	assert_int_equal(a.next_hdr, UET_HDR_RESPONSE_DATA);
+	assert_int_equal(a.len, UET_SES_RESP_DATA_LEN);
+	assert_int_equal(a.data_len, 1024);
+	assert_memory_equal(a.data, payload, 976);
 	req = rma_part(UET_OP_WRITE, 3, 16, 0, 16, 0);
 	req.hd = true;
 	a = side_req(s, &from, UET_MODE_RUDI, &req, payload, 16);

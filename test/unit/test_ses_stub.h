@@ -567,6 +567,8 @@ static inline struct uet_pds_answer side_rx(struct side *s, const struct uet_add
 	memcpy(exact, data, len);
 	s->pds->ops->rx(s->pds->upper, &rx, &answer);
 	free(exact);
+	if (mode != UET_MODE_RUDI)
+		assert_int_equal(answer.data_len, 0);
 	return answer;
 }
 
@@ -697,6 +699,7 @@ static inline void stub_finish(struct side *a)
 static inline uint32_t stub_pump(struct side *a, struct side *b, uint32_t window,
 				 uint32_t max_nacks, struct uet_rand *rnd)
 {
+	uint8_t resp[UET_PDS_ANSWER_MAX + 8192];
 	uint32_t nacks = 0, k;
 
 	assert_true(window <= STUB_WINDOW);
@@ -713,7 +716,11 @@ static inline uint32_t stub_pump(struct side *a, struct side *b, uint32_t window
 			nacks++;
 			continue;
 		}
-		if (!stub_respond(a->pds, p->msg, p->index, ans.next_hdr, ans.ses, ans.len) &&
+		memcpy(resp, ans.ses, ans.len);
+		if (ans.data_len)
+			memcpy(resp + ans.len, ans.data, ans.data_len);
+		if (!stub_respond(a->pds, p->msg, p->index, ans.next_hdr, resp,
+				  ans.len + ans.data_len) &&
 		    !p->msg->awaits)
 			p->msg->completed++;
 		a->win[k] = a->win[--a->win_cnt];

@@ -150,6 +150,7 @@ struct uet_ses {
 	/* Serving RMA. */
 	struct uet_pool reply_pool;
 	struct uet_list replies;	/* that PDS did not take yet */
+	uint8_t *rudi_data;		/* of the RUDI response being made; payload_mtu bytes */
 	struct uet_list rma;		/* messages in state UET_IN_RMA */
 	struct uet_ses_rxq *rma_rxq;	/* theirs: without receives, with memory of its own */
 	/* Receiving. */

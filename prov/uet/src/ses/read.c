@@ -18,12 +18,10 @@ static bool goes_small(const struct uet_ses_tx *tx)
 	       tx->len <= UET_SES_PAYLOAD_LEN_MAX;
 }
 
-/* RUDI carries writes without data, and reads whose data fits into a response. */
+/* RUDI carries reads, and writes that tell nobody. */
 static bool goes_rudi(const struct uet_ses_tx *tx)
 {
-	if (tx->opcode == UET_OP_READ)
-		return tx->len <= UET_SES_ACK_DATA;
-	return tx->opcode == UET_OP_WRITE && !tx->has_data;
+	return tx->opcode == UET_OP_READ || (tx->opcode == UET_OP_WRITE && !tx->has_data);
 }
 
 int uet_ses_rudi_post(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
@@ -43,6 +41,7 @@ void uet_ses_rma_begin(struct uet_ses *ses, struct uet_ses_tx *tx)
 	if (tx->amo)
 		tx->msg.pkt_cnt = 1;
 	tx->msg.awaits = uet_ses_is_fetch(tx) && !(tx->mode == UET_MODE_RUDI && goes_rudi(tx));
+	tx->data_pkts = 0;
 	if (tx->msg.awaits)
 		uet_list_add_tail(bucket(ses, tx->message_id), &tx->read_link);
 }
@@ -92,7 +91,7 @@ static void take_data(struct uet_ses *ses, struct uet_ses_tx *tx, uint32_t index
 	else if (tx->rc != UET_RC_OK || tx->garbled)
 		return;
 	else if (place(ses, tx, index, resp, data, avail))
-		tx->answered = true;
+		tx->data_pkts++;
 	else
 		uet_ses_tx_garbled(ses, tx);
 }
@@ -122,6 +121,13 @@ bool uet_ses_read_response(struct uet_ses *ses, struct uet_ses_tx *tx, uint32_t 
 		return failed && resp.opcode != UET_RESP_NO_RESPONSE;
 	uet_ses_tx_garbled(ses, tx);
 	return true;
+}
+
+void uet_ses_read_ended(struct uet_ses *ses, struct uet_ses_tx *tx)
+{
+	/* RUDI ends a packet with any response; the return direction only with its data. */
+	if (tx->rc == UET_RC_OK && tx->data_pkts < tx->msg.pkt_cnt)
+		uet_ses_tx_garbled(ses, tx);
 }
 
 /* The read that @resp, which came over @pdc, has data for, and the packet; NULL: none. */

@@ -33,9 +33,14 @@ void uet_ses_reply_now(const struct uet_ses_rma_pkt *p, const void *data,
 
 	header(p, &resp);
 	n = uet_ses_resp_pack(&resp, answer->ses);
-	if (p->len > 0)
+	answer->len = (uint8_t)n;
+	if (p->rx->mode == UET_MODE_RUDI) {
+		answer->data = data;
+		answer->data_len = p->len;
+	} else if (p->len > 0) {
 		memcpy(answer->ses + n, data, p->len);
-	answer->len = (uint8_t)(n + p->len);
+		answer->len = (uint8_t)(n + p->len);
+	}
 	answer->next_hdr = resp.format;
 	answer->gtd_del = true;
 	answer->complete = true;

@@ -63,9 +63,6 @@ static uint8_t measure(const struct uet_ses *ses, struct uet_ses_rma_pkt *p)
 	/* The packet that ends the message reaches its end, and no other does. */
 	if (req->eom != (p->off + p->len == p->total))
 		return UET_RC_UNSUPPORTED_SIZE;
-	/* A RUDI response carries no more than an ACK. */
-	if (read && p->rx->mode == UET_MODE_RUDI && !uet_ses_reply_inline(p))
-		return UET_RC_UNSUPPORTED_SIZE;
 	return UET_RC_OK;
 }
 
@@ -241,9 +238,11 @@ static uint8_t capture(struct uet_ses *ses, const struct uet_ses_rma_pkt *p,
 	struct uet_ses_reply *reply;
 
 	if (uet_ses_reply_inline(p)) {
-		if (uet_ses_region_get(p->region, p->at, little, p->len))
+		uint8_t *data = p->rx->pdc ? little : ses->rudi_data;
+
+		if (uet_ses_region_get(p->region, p->at + p->off, data, p->len))
 			return UET_RC_HOST_UNSUCCESS_CMPL;
-		uet_ses_reply_now(p, little, answer);
+		uet_ses_reply_now(p, data, answer);
 		return UET_RC_OK;
 	}
 	reply = uet_ses_reply_get(ses, p, answer);

@@ -76,13 +76,16 @@ struct uet_ses_reply {
 	uint8_t data[];			/* payload_mtu bytes */
 };
 
-/* Does the data that @p asks for travel inside the answer? Its whole message decides. */
+/* Does the data that @p asks for travel inside the answer? The size of its message decides. */
 static inline bool uet_ses_reply_inline(const struct uet_ses_rma_pkt *p)
 {
-	return p->total <= UET_SES_ACK_DATA;
+	return p->total <= UET_SES_ACK_DATA || p->rx->mode == UET_MODE_RUDI;
 }
 
-/* Answer @p with @data, p->len bytes, inside the ACK or RUDI response. */
+/*
+ * Answer @p with @data, p->len bytes, inside the ACK, or behind the RUDI response, for which it
+ * must last until that is sent.
+ */
 void uet_ses_reply_now(const struct uet_ses_rma_pkt *p, const void *data,
 		       struct uet_pds_answer *answer);
 
@@ -150,6 +153,9 @@ uint32_t uet_ses_rma_header(const struct uet_ses_tx *tx, struct uet_ses_req *req
 /* The PDS upper op response() for @tx, a read or fetching atomic. */
 bool uet_ses_read_response(struct uet_ses *ses, struct uet_ses_tx *tx, uint32_t index,
 			   uint8_t next_hdr, const uint8_t *hdr, size_t len);
+
+/* PDS has finished @tx, a read or fetching atomic, without error: was it answered in full? */
+void uet_ses_read_ended(struct uet_ses *ses, struct uet_ses_tx *tx);
 
 /* Data of the return direction arrived. */
 void uet_ses_read_data(struct uet_ses *ses, const struct uet_pds_rx *rx,

@@ -79,11 +79,13 @@ int uet_ses_create(const struct uet_ses_cfg *cfg, struct uet_nic *nic,
 	ses->ids[UET_ARRAY_SIZE(ses->ids) - 1] |= 1ull << 63;
 	pools_init(ses);
 	lists_init(ses);
-	ret = uet_ses_rxq_create(&rma_cfg, ops, upper, &ses->rma_rxq);
+	ses->rudi_data = malloc(cfg->payload_mtu);
+	ret = ses->rudi_data ? uet_ses_rxq_create(&rma_cfg, ops, upper, &ses->rma_rxq) : -ENOMEM;
 	if (!ret)
 		ret = uet_pds_create(&cfg->pds, nic, &pds_ops, ses, now, &ses->pds);
 	if (ret) {
 		uet_ses_rxq_destroy(ses->rma_rxq);
+		free(ses->rudi_data);
 		free(ses);
 		return ret;
 	}
@@ -104,6 +106,7 @@ void uet_ses_destroy(struct uet_ses *ses)
 	uet_pool_destroy(&ses->amo_pool);
 	uet_pool_destroy(&ses->reply_pool);
 	uet_ses_rxq_destroy(ses->rma_rxq);
+	free(ses->rudi_data);
 	free(ses);
 }
 

@@ -128,6 +128,7 @@ struct uet_ses_tx {
 	uint64_t seq;		/* order of uet_ses_send */
 	uint64_t retry_at;	/* ns, while waiting to be repeated; 0: pause not begun */
 	uint32_t no_response;	/* packets whose answer was NO_RESPONSE */
+	uint32_t data_pkts;	/* packets whose data came */
 	uint32_t sent_bytes;	/* at the moment it was stopped */
 	int err;		/* PDS result, while its report is put off */
 	uint8_t nack;		/* the same */

@@ -213,12 +213,12 @@ int uet_ses_send(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
 /* Let no further packet of @tx go; tell the target where it ends (MSG_ERROR, 3.4.1). */
 static void stop(struct uet_ses *ses, struct uet_ses_tx *tx)
 {
-	if (tx->stopped || tx->msg.next >= tx->msg.pkt_cnt || !tx->msg.pdc)
+	if (tx->stopped || tx->msg.next >= tx->msg.pkt_cnt)
 		return;
 	tx->stopped = true;
 	tx->sent_bytes = tx->msg.next * ses->cfg.payload_mtu;
-	/* Nobody would answer an end of a message that awaits data with data. */
-	uet_pds_stop(ses->pds, &tx->msg, !tx->msg.awaits);
+	/* An end gets no data for an answer, and with RUDI targets know of no messages. */
+	uet_pds_stop(ses->pds, &tx->msg, !tx->msg.awaits && tx->msg.pdc);
 }
 
 void uet_ses_tx_refused(struct uet_ses *ses, struct uet_ses_tx *tx,
@@ -325,6 +325,8 @@ void uet_ses_done(void *upper, struct uet_pds_msg *msg, int err, uint8_t nack)
 		return;
 	}
 	uet_ses_tx_unpost(ses, tx);
+	if (uet_unlikely(uet_ses_is_fetch(tx)) && !err)
+		uet_ses_read_ended(ses, tx);
 	if (!ses->in_post) {
 		uet_ses_tx_end(ses, tx, err, nack);
 		return;
