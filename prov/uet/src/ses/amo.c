@@ -3,6 +3,7 @@
 
 #include <complex.h>
 #include <endian.h>
+#include <float.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -162,6 +163,19 @@ static uint32_t small_encode(const struct small *s, float f)
 		t = (T)((t & c) ^ i);						\
 		break;
 
+/* Copy a value; of the 16 bytes of an x87 number (or two) only the ten that it consists of. */
+static void store(void *to, const void *from, size_t size, bool x87)
+{
+	size_t at;
+
+	if (!x87) {
+		memcpy(to, from, size);
+		return;
+	}
+	for (at = 0; at < size; at += 16)
+		memcpy((char *)to + at, (const char *)from + at, 10);
+}
+
 #define APPLY(name, T, cases)							\
 static void apply_##name(uint8_t op, void *target, const void *operand,		\
 			 const void *compare)					\
@@ -176,8 +190,12 @@ static void apply_##name(uint8_t op, void *target, const void *operand,		\
 	default:								\
 		return;								\
 	}									\
-	memcpy(target, &t, sizeof(t));						\
+	store(target, &t, sizeof(t), X87(T));					\
 }
+
+/* Is @T long double, or a complex of two, in the 80-bit format of x87? */
+#define X87(T) (LDBL_MANT_DIG == 64 && sizeof(ldouble) == 16 &&			\
+		_Generic((T)0, ldouble: true, lcomplex: true, default: false))
 
 #define SAME(x)		(x)
 /* Unsigned, so that arithmetic wraps; the short ones as well, which C would make int. */
