@@ -38,6 +38,8 @@ int uet_ses_dgram_send(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
 	if (ret)
 		return ret;
 	ses->tx_open++;
+	tx->rc = UET_RC_OK;
+	tx->garbled = false;
 	tx->err = 0;
 	tx->nack = 0;
 	uet_list_add_tail(&ses->finished, &tx->link);
