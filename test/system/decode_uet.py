@@ -53,6 +53,7 @@ RESP_OPCODES = ["DEFAULT_RESPONSE", "RESPONSE", "RESPONSE_W_DATA", "NO_RESPONSE"
 NO_OP, READ, DEF_SEND, DEF_TSEND, RTR, MSG_ERROR = 0x00, 0x02, 0x08, 0x0B, 0x0C, 0x0F
 RENDEZVOUS = (0x06, 0x0A)
 ATOMICS = (0x03, 0x04, 0x0D, 0x0E)
+VENDOR_ATOMIC = 0x30    # uet's own: operands of any count, docs/wire.md
 
 RUD, ROD, RUDI_REQ, RUDI_RESP, UUD = 2, 3, 4, 5, 6
 ACK, ACK_CC, ACK_CCX, NACK, CP, NACK_CCX, RUD_CC, ROD_CC = 7, 8, 9, 10, 11, 12, 13, 14
@@ -301,12 +302,12 @@ def ses_extension(data, f):
                ("read_pid_on_fep", 40, 12), ("read_resource_index", 52, 12),
                ("read_offset", 64, 64), ("read_memory_key", 128, 64))
         return 24, "+RDV_EXT"
-    if op not in ATOMICS:
+    if op not in ATOMICS and op != VENDOR_ATOMIC:
         return 0, ""
     r = Reader(data, 4, "atomic extension")
     r.take(f, "ses.", ("atomic_opcode", 0, 8), ("atomic_datatype", 8, 8),
            ("semantic_control", 16, 8), ("rsvd_ext", 24, 8))
-    if not 0x0D <= f["ses.atomic_opcode"] <= 0x13:
+    if op == VENDOR_ATOMIC or not 0x0D <= f["ses.atomic_opcode"] <= 0x13:
         return 4, "+AMO_EXT"
     r = Reader(data, 36, "compare-and-swap extension")
     r.take(f, "ses.", ("compare_value", 32, 128), ("swap_value", 160, 128))

@@ -568,7 +568,8 @@ static void vectors(void **state)
 
 		vec_open(&v, all, i);
 		fmt = (uint8_t)vec_num(&v, "pds_next_hdr");
-		if (fmt > UET_HDR_REQUEST_STD || uet_ses_req_unpack(&req, fmt, v.bytes, v.len) < 0 ||
+		if (fmt > UET_HDR_REQUEST_STD ||
+		    uet_ses_req_unpack(&req, fmt, v.bytes, v.len) < 0 ||
 		    req.opcode < UET_OP_WRITE || req.opcode > UET_OP_FETCHING_ATOMIC)
 			continue;
 		cfg.pid_on_fep = req.pid_on_fep;

@@ -67,7 +67,7 @@ struct uet_ses_region {
 	const struct iovec *iov;	/* segments, one after the other */
 	size_t iov_cnt;
 	uint64_t len;			/* sum of them */
-	uint64_t base;			/* buffer_offset that means the first byte (FI_MR_VIRT_ADDR) */
+	uint64_t base;			/* buffer_offset of the first byte (FI_MR_VIRT_ADDR) */
 	uint64_t key;
 	uint32_t job_id;		/* the only job that may use it; 0: any */
 	uint8_t access;			/* UET_SES_REMOTE_* */
