@@ -66,6 +66,17 @@ struct fi_uet_auth_key {
 };
 
 /*
+ * Flags of fi_mr_reg(3) and its relatives, for domains with FI_MR_PROV_KEY: what the key tells
+ * those who use it (UEC 1.0 Table 2-13).
+ *   FI_UET_MR_IDEMPOTENT  it does no harm when a read or write of the region happens twice, so
+ *                         initiators that need no order may do without delivery contexts
+ *                         (RUDI). No counters can be bound to such a region.
+ *   FI_UET_MR_OPTIMIZED   one of the 4096 short keys of the domain, which fit the small header
+ */
+#define FI_UET_MR_IDEMPOTENT	(1ull << 60)
+#define FI_UET_MR_OPTIMIZED	(1ull << 61)
+
+/*
  * fi_cq_err_entry.prov_errno:
  *   0                  no code from the network, err says it all
  *   1 .. 63            return code of a UET response (UEC 1.0 Table 3-19)

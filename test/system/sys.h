@@ -136,6 +136,8 @@ struct sys_opts {
 	enum fi_progress progress;	/* UNSPEC: manual */
 	enum fi_threading threading;	/* UNSPEC: safe */
 	size_t tx_size, rx_size;	/* 0: the provider's choice */
+	int mr_mode;			/* to open the domain with */
+	uint32_t addr_format;		/* 0: socket addresses */
 	bool ipv6;
 	bool one_cq;			/* for both directions */
 	bool counters;			/* bound for sends and receives */
@@ -157,6 +159,8 @@ struct sys_ep {
 	size_t name_len;
 	fi_addr_t peer[SYS_MAX_PROCS];	/* by rank, after sys_connect */
 	unsigned int null_entries;	/* completions without context that were seen */
+	struct fi_cq_tagged_entry null_entry;	/* the last of them */
+	fi_addr_t null_src;
 };
 
 /*

@@ -35,6 +35,8 @@ struct fi_info *sys_hints(const struct sys_opts *o)
 	hints->caps = FI_MSG | FI_TAGGED | o->caps;
 	hints->mode = FI_CONTEXT | FI_CONTEXT2;
 	hints->addr_format = o->ipv6 ? FI_SOCKADDR_IN6 : FI_SOCKADDR_IN;
+	if (o->addr_format)
+		hints->addr_format = o->addr_format;
 	hints->fabric_attr->prov_name = strdup(sys_provider());
 	hints->ep_attr->type = FI_EP_RDM;
 	hints->domain_attr->threading = o->threading ? o->threading : FI_THREAD_SAFE;
@@ -67,6 +69,8 @@ struct fi_info *sys_getinfo(const struct sys_opts *o)
 	if (ret == -FI_ENODATA && !sys_is_uet())
 		sys_skip("the provider does not offer this");
 	expect_ok(ret);
+	if (o->mr_mode)
+		info->domain_attr->mr_mode = o->mr_mode;
 	return info;
 }
 
@@ -235,8 +239,11 @@ static unsigned int read_queue(struct sys_ep *e, struct fid_cq *cq)
 	must(n > 0 && n <= BATCH, "fi_cq_readfrom gives 1 to %d entries, not %zd", BATCH, n);
 	for (i = 0; i < n; i++) {
 		op = op_of(e, entries[i].op_context);
-		if (!op)
+		if (!op) {
+			e->null_entry = entries[i];
+			e->null_src = src[i];
 			continue;
+		}
 		op->entry = entries[i];
 		op->src = src[i];
 	}

@@ -74,6 +74,12 @@ static uint64_t get(struct fi_info *info, enum part part, size_t offset, size_t 
 #define D(m) MEMBER(DOMAIN, fi_domain_attr, m)
 #define F(m) MEMBER(FABRIC, fi_fabric_attr, m)
 
+#define COMM (FI_LOCAL_COMM | FI_REMOTE_COMM)
+#define RMA_DIRS (FI_READ | FI_WRITE | FI_REMOTE_READ | FI_REMOTE_WRITE)
+#define TX_ALL (FI_MSG | FI_TAGGED | FI_RMA | FI_ATOMIC | FI_SEND | FI_READ | FI_WRITE)
+#define RX_SHOWN (FI_MSG | FI_TAGGED | FI_RMA | FI_ATOMIC | FI_RECV | FI_REMOTE_READ | \
+		  FI_REMOTE_WRITE | FI_DIRECTED_RECV | FI_RMA_EVENT)
+
 #define ECHO UINT64_MAX		/* the answer has what the hint has */
 
 /* One attribute at a time. @back: what an answer shows, where it is not the hint. */
@@ -97,12 +103,23 @@ static const struct single {
 	  FI_MSG | FI_SOURCE | FI_SOURCE_ERR | FI_SEND | FI_RECV | FI_LOCAL_COMM |
 	  FI_REMOTE_COMM },
 	{ I(caps), 0, ANY, OK,
-	  FI_MSG | FI_TAGGED | FI_DIRECTED_RECV | FI_SEND | FI_RECV | FI_LOCAL_COMM |
-	  FI_REMOTE_COMM },
-	{ I(caps), FI_RMA, ANY, NO, 0 },
-	{ I(caps), FI_ATOMIC, ANY, NO, 0 },
+	  TX_ALL | RX_SHOWN | COMM },
+	{ I(caps), FI_RMA, ANY, OK, FI_RMA | RMA_DIRS | FI_RMA_EVENT | COMM },
+	{ I(caps), FI_ATOMIC, ANY, OK, FI_ATOMIC | RMA_DIRS | FI_RMA_EVENT | COMM },
+	{ I(caps), FI_RMA | FI_ATOMIC | FI_WRITE, ANY, OK,
+	  FI_RMA | FI_ATOMIC | FI_WRITE | FI_RMA_EVENT | COMM },
+	{ I(caps), FI_RMA | FI_REMOTE_READ | FI_REMOTE_WRITE, ANY, OK,
+	  FI_RMA | FI_REMOTE_READ | FI_REMOTE_WRITE | FI_RMA_EVENT | COMM },
+	{ I(caps), FI_MSG | FI_RMA, ANY, OK,
+	  FI_MSG | FI_RMA | FI_SEND | FI_RECV | RMA_DIRS | FI_RMA_EVENT | COMM },
+	{ I(caps), FI_MSG | FI_RMA | FI_SEND | FI_READ, ANY, OK,
+	  FI_MSG | FI_RMA | FI_SEND | FI_READ | FI_RMA_EVENT | COMM },
+	{ I(caps), FI_MSG | FI_RMA | FI_SEND, ANY, OK,
+	  FI_MSG | FI_RMA | FI_SEND | RMA_DIRS | FI_RMA_EVENT | COMM },
+	{ I(caps), FI_MSG | FI_RMA_EVENT, ANY, OK,
+	  FI_MSG | FI_SEND | FI_RECV | FI_RMA_EVENT | COMM },
+	{ I(caps), FI_MSG | FI_READ, ANY, OK, FI_MSG | FI_READ | FI_SEND | FI_RECV | COMM },
 	{ I(caps), FI_MSG | FI_MULTI_RECV, ANY, NO, 0 },
-	{ I(caps), FI_MSG | FI_RMA_EVENT, ANY, NO, 0 },
 	{ I(caps), FI_MSG | FI_FENCE, ANY, NO, 0 },
 	{ I(caps), FI_MSG | FI_TRIGGER, ANY, NO, 0 },
 	{ I(caps), FI_MSG | FI_HMEM, ANY, NO, 0 },
@@ -110,7 +127,6 @@ static const struct single {
 	  FI_MSG | FI_NAMED_RX_CTX | FI_SEND | FI_RECV | FI_LOCAL_COMM | FI_REMOTE_COMM },
 	{ I(caps), FI_MSG | FI_MULTICAST, ANY, NO, 0 },
 	{ I(caps), FI_MSG | FI_COLLECTIVE, ANY, NO, 0 },
-	{ I(caps), FI_MSG | FI_READ, ANY, NO, 0 },
 	{ I(caps), FI_MSG | FI_SHARED_AV, ANY, NO, 0 },
 	{ I(caps), FI_MSG | 1, ANY, NO, 0 },
 	{ I(mode), ECHO, ANY, OK, 0 },
@@ -122,8 +138,12 @@ static const struct single {
 	{ T(caps), FI_MSG, ANY, OK, FI_MSG | FI_SEND },
 	{ T(caps), FI_MSG | FI_TAGGED | FI_SEND, ANY, OK, ECHO },
 	{ T(caps), FI_MSG | FI_RECV | FI_LOCAL_COMM, ANY, OK, FI_MSG | FI_SEND },
-	{ T(caps), FI_RECV, ANY, OK, FI_MSG | FI_TAGGED | FI_SEND },
-	{ T(caps), FI_RMA, ANY, NO, 0 },
+	{ T(caps), 0, ANY, OK, TX_ALL },
+	{ T(caps), FI_RECV, ANY, OK, TX_ALL },
+	{ T(caps), FI_RMA, ANY, OK, FI_RMA | FI_READ | FI_WRITE },
+	{ T(caps), FI_RMA | FI_WRITE, ANY, OK, ECHO },
+	{ T(caps), FI_RMA | FI_ATOMIC | FI_READ | FI_WRITE, ANY, OK, ECHO },
+	{ T(caps), FI_COLLECTIVE, ANY, NO, 0 },
 	{ T(mode), ECHO, ANY, OK, 0 },
 	{ T(op_flags), 0, ANY, OK, FI_TRANSMIT_COMPLETE },
 	{ T(op_flags), FI_COMPLETION | FI_DELIVERY_COMPLETE, ANY, OK, ECHO },
@@ -152,8 +172,10 @@ static const struct single {
 	{ T(iov_limit), 1, ANY, OK, ECHO },
 	{ T(iov_limit), 8, ANY, OK, ECHO },
 	{ T(iov_limit), 9, ANY, NO, 0 },
+	{ T(rma_iov_limit), 0, ANY, OK, 1 },
 	{ T(rma_iov_limit), 1, ANY, OK, ECHO },
-	{ T(rma_iov_limit), 2, ANY, NO, 0 },
+	{ T(rma_iov_limit), 8, ANY, OK, ECHO },
+	{ T(rma_iov_limit), 9, ANY, NO, 0 },
 	{ T(tclass), FI_TC_BULK_DATA, ANY, OK, ECHO },
 	{ T(tclass), FI_TC_NETWORK_CTRL, ANY, OK, ECHO },
 	{ T(tclass), FI_TC_NETWORK_CTRL + 1, ANY, NO, 0 },
@@ -163,7 +185,11 @@ static const struct single {
 
 	{ R(caps), FI_TAGGED, ANY, OK, FI_TAGGED | FI_RECV },
 	{ R(caps), FI_TAGGED | FI_SOURCE, ANY, OK, FI_TAGGED | FI_RECV | FI_SOURCE },
-	{ R(caps), FI_SEND, ANY, OK, FI_MSG | FI_TAGGED | FI_RECV | FI_DIRECTED_RECV },
+	{ R(caps), FI_SEND, ANY, OK, RX_SHOWN },
+	{ R(caps), FI_SOURCE, ANY, OK, RX_SHOWN | FI_SOURCE },
+	{ R(caps), FI_RMA | FI_REMOTE_WRITE, ANY, OK, ECHO },
+	{ R(caps), FI_RMA | FI_ATOMIC, ANY, OK,
+	  FI_RMA | FI_ATOMIC | FI_REMOTE_READ | FI_REMOTE_WRITE },
 	{ R(caps), FI_MULTI_RECV, ANY, NO, 0 },
 	{ R(op_flags), 0, ANY, OK, 0 },
 	{ R(op_flags), FI_COMPLETION, ANY, OK, ECHO },
@@ -190,6 +216,15 @@ static const struct single {
 	{ E(max_msg_size), 1, ANY, OK, UINT32_MAX },
 	{ E(max_msg_size), UINT32_MAX, ANY, OK, UINT32_MAX },
 	{ E(max_msg_size), 1ull << 32, ANY, NO, 0 },
+	{ E(max_order_raw_size), 0, ANY, OK, UINT32_MAX },
+	{ E(max_order_raw_size), 4096, ANY, OK, ECHO },
+	{ E(max_order_raw_size), 1ull << 32, ANY, NO, 0 },
+	{ E(max_order_war_size), 0, ANY, OK, UINT32_MAX },
+	{ E(max_order_war_size), UINT32_MAX, ANY, OK, ECHO },
+	{ E(max_order_war_size), 1ull << 32, ANY, NO, 0 },
+	{ E(max_order_waw_size), 0, ANY, OK, UINT32_MAX },
+	{ E(max_order_waw_size), 1, ANY, OK, ECHO },
+	{ E(max_order_waw_size), 1ull << 32, ANY, NO, 0 },
 	{ E(mem_tag_format), 0, ANY, OK, 0xaaaaaaaaaaaaaaaa },
 	{ E(mem_tag_format), 0x007000007fffffff, ANY, OK, 0x007000007fffffff },
 	{ E(mem_tag_format), 0xaaaaaaaaaaaaaaaa, ANY, OK, 0xaaaaaaaaaaaaaaaa },
@@ -299,15 +334,37 @@ static void single_attributes(void **state)
 		check_single(&singles[i]);
 }
 
+/* No side shows a capability without a direction of it, or a direction without its capability. */
+static void check_sides(const struct fi_info *info)
+{
+	const uint64_t msg = FI_MSG | FI_TAGGED, rma = FI_RMA | FI_ATOMIC;
+	uint64_t tx = info->tx_attr->caps, rx = info->rx_attr->caps;
+
+	assert_int_equal(tx & ~(TX_ALL & info->caps), 0);
+	assert_int_equal(rx & ~((RX_SHOWN | FI_SOURCE | FI_SOURCE_ERR) & info->caps), 0);
+	if (!(info->caps & FI_SEND))
+		assert_int_equal(tx & msg, 0);
+	if (!(info->caps & FI_RECV))
+		assert_int_equal(rx & msg, 0);
+	assert_int_equal(!(tx & FI_SEND), !(tx & msg));
+	assert_int_equal(!(tx & (FI_READ | FI_WRITE)), !(tx & rma));
+	assert_int_equal(!(rx & (FI_REMOTE_READ | FI_REMOTE_WRITE)), !(rx & rma));
+}
+
 /* Every bit alone is accepted exactly if it is on offer, and comes back. */
 static void every_cap(void **state)
 {
-	const uint64_t all = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV | FI_SEND | FI_RECV |
-			     FI_SOURCE | FI_SOURCE_ERR | FI_LOCAL_COMM | FI_REMOTE_COMM |
+	static const uint64_t bits[] = {
+		FI_MSG, FI_TAGGED, FI_DIRECTED_RECV, FI_RMA, FI_ATOMIC, FI_SEND, FI_RECV, FI_READ,
+		FI_WRITE, FI_REMOTE_READ, FI_REMOTE_WRITE, FI_SOURCE, FI_RMA_EVENT,
+		FI_REMOTE_COMM,
+	};
+	const uint64_t all = TX_ALL | RX_SHOWN | COMM | FI_SOURCE | FI_SOURCE_ERR |
 			     FI_NAMED_RX_CTX;
-	const uint64_t primary = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV;
+	const uint64_t primary = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV | FI_RMA | FI_ATOMIC;
 	struct fi_info *hints = fi_allocinfo(), *info;
-	uint64_t caps, tx = FI_MSG | FI_TAGGED | FI_SEND, rx = all & ~tx;
+	uint64_t caps;
+	size_t i;
 	int bit;
 
 	(void)state;
@@ -315,13 +372,7 @@ static void every_cap(void **state)
 		hints->caps = 1ull << bit;
 		assert_int_equal(uet_hints_check(ANY, hints), (all >> bit & 1) ? OK : NO);
 	}
-	for (bit = 0; bit < 1 << 7; bit++) {
-		static const uint64_t bits[] = {
-			FI_MSG, FI_TAGGED, FI_DIRECTED_RECV, FI_SEND, FI_RECV, FI_SOURCE,
-			FI_REMOTE_COMM,
-		};
-		size_t i;
-
+	for (bit = 0; bit < 1 << UET_ARRAY_SIZE(bits); bit++) {
 		caps = 0;
 		for (i = 0; i < UET_ARRAY_SIZE(bits); i++)
 			caps |= bit >> i & 1 ? bits[i] : 0;
@@ -332,12 +383,8 @@ static void every_cap(void **state)
 		if (caps)
 			assert_int_equal(info->caps & primary, caps & primary);
 		assert_true(info->caps & FI_LOCAL_COMM);
-		assert_int_equal(info->tx_attr->caps & ~(tx & info->caps), 0);
-		assert_int_equal(info->rx_attr->caps & ~((rx | tx) & info->caps & ~FI_SEND), 0);
-		if (!(info->caps & FI_SEND))
-			assert_int_equal(info->tx_attr->caps, 0);
-		if (!(info->caps & FI_RECV))
-			assert_int_equal(info->rx_attr->caps, 0);
+		if ((caps & primary) && !(caps & FI_DIRECTED_RECV))
+			check_sides(info);
 		assert_int_equal(uet_hints_check(ANY, info), OK);
 		fi_freeinfo(info);
 	}
@@ -392,12 +439,13 @@ static void mr_modes(void **state)
 			assert_int_equal(mr_check(versions[v], mode, modes, &n), want);
 			if (want)
 				continue;
-			assert_int_equal(n, (mode & virt) == virt ? 2 : 1);
+			assert_int_equal(n, mode > 2 && (mode & FI_MR_PROV_KEY) ? 2 : 1);
 			for (i = 0; i < n; i++)
 				assert_int_equal(modes[i] & ~mode, 0);
 			assert_int_equal(modes[0], mode == 1 || mode == 2 ? mode : 0);
 			if (n == 2)
-				assert_int_equal(modes[1], virt);
+				assert_int_equal(modes[1], (mode & virt) == virt ?
+								   virt : FI_MR_PROV_KEY);
 		}
 		assert_int_equal(uet_hints_mr_modes(versions[v], NULL, modes), 1);
 		assert_int_equal(modes[0], 0);
@@ -406,6 +454,30 @@ static void mr_modes(void **state)
 	assert_int_equal(uet_mr_mode_bits(UET_MR_SCALABLE), 0);
 	assert_int_equal(uet_mr_mode_bits(virt), virt);
 	assert_int_equal(uet_mr_mode_bits(0), 0);
+}
+
+/* Sizes within which order holds are nothing for who only sends messages. */
+static void order_sizes(void **state)
+{
+	struct fi_info *hints = fi_allocinfo(), *info;
+
+	(void)state;
+	hints->caps = FI_MSG;
+	hints->ep_attr->max_order_raw_size = 1ull << 32;
+	assert_int_equal(uet_hints_check(ANY, hints), OK);
+	info = answer_to(hints);
+	assert_int_equal(info->ep_attr->max_order_raw_size, 0);
+	fi_freeinfo(info);
+	hints->caps = FI_MSG | FI_ATOMIC;
+	assert_int_equal(uet_hints_check(ANY, hints), NO);
+	hints->ep_attr->max_order_raw_size = 7;
+	assert_int_equal(uet_hints_check(ANY, hints), OK);
+	info = answer_to(hints);
+	assert_int_equal(info->ep_attr->max_order_raw_size, 7);
+	assert_int_equal(info->ep_attr->max_order_war_size, UINT32_MAX);
+	assert_int_equal(info->ep_attr->max_order_waw_size, UINT32_MAX);
+	fi_freeinfo(info);
+	fi_freeinfo(hints);
 }
 
 static void orders(void **state)
@@ -427,8 +499,8 @@ static void orders(void **state)
 	}
 	/* Who asks for nothing is shown what ROD keeps. */
 	info = answer_to(NULL);
-	assert_int_equal(info->tx_attr->msg_order, FI_ORDER_SAS);
-	assert_int_equal(info->rx_attr->msg_order, FI_ORDER_SAS);
+	assert_int_equal(info->tx_attr->msg_order, 0xff000001ff);
+	assert_int_equal(info->rx_attr->msg_order, info->tx_attr->msg_order);
 	fi_freeinfo(info);
 	fi_freeinfo(hints);
 }
@@ -619,7 +691,7 @@ static void constants(void **state)
 	assert_int_equal(info->caps & (FI_SOURCE | FI_SOURCE_ERR), 0);
 	assert_int_equal(info->mode, 0);
 	assert_int_equal(info->ep_attr->protocol, 0x80554554);
-	assert_int_equal(info->ep_attr->max_order_raw_size, 0);
+	assert_int_equal(info->ep_attr->max_order_raw_size, UINT32_MAX);
 	assert_int_equal(info->ep_attr->auth_key_size, 0);
 	assert_null(info->ep_attr->auth_key);
 	assert_int_equal(info->domain_attr->mr_key_size, 8);
@@ -653,7 +725,7 @@ static void edited_infos(void **state)
 	tx->size = 65537;
 	assert_int_equal(uet_info_check(ANY, info), -FI_EINVAL);
 	tx->size = 1;
-	info->caps |= FI_RMA;
+	info->caps |= FI_MULTICAST;
 	assert_int_equal(uet_info_check(ANY, info), -FI_EINVAL);
 	fi_freeinfo(info);
 }
@@ -665,6 +737,7 @@ int main(void)
 		cmocka_unit_test(every_cap),
 		cmocka_unit_test(mr_modes_before_1_5),
 		cmocka_unit_test(mr_modes),
+		cmocka_unit_test(order_sizes),
 		cmocka_unit_test(orders),
 		cmocka_unit_test(missing_parts),
 		cmocka_unit_test(fabric_names),

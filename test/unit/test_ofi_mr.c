@@ -298,7 +298,9 @@ static void test_raw_keys(void **state)
 	assert_int_equal(raw[7], 0x88);
 	assert_int_equal(raw[8], 0xee);
 	assert_int_equal(base, 0);
+	close_mr(mr);
 	f->domain.mr_mode = FI_MR_VIRT_ADDR;
+	mr = reg(f, 0x1122334455667788);
 	assert_int_equal(fi_mr_raw_attr(mr, &base, raw, &size, 0), 0);
 	assert_int_equal(base, (uintptr_t)memory);
 	assert_int_equal(fi_mr_raw_attr(mr, NULL, raw, &size, 0), 0);

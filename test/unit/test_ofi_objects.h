@@ -123,6 +123,9 @@ static struct fake *fake_create(void)
 	f->domain.mrs = uet_mr_map_create();
 	assert_non_null(f->domain.mrs);
 	uet_lock_init(&f->domain.lock, true);
+	uet_lock_init(&f->domain.feps_lock, true);
+	uet_list_init(&f->domain.feps);
+	uet_list_init(&f->domain.region_cntrs);
 	f->ep.ep.fid.fid.fclass = FI_CLASS_EP;
 	f->ep.ep.domain = &f->domain;
 	f->ep.ep.fep = &f->ep.fep;
@@ -138,6 +141,7 @@ static void fake_destroy(struct fake *f)
 	assert_int_equal(atomic_load(&f->domain.ref), 0);
 	assert_int_equal(atomic_load(&f->fabric.ref), 0);
 	uet_mr_map_destroy(f->domain.mrs);
+	uet_lock_destroy(&f->domain.feps_lock);
 	uet_lock_destroy(&f->domain.lock);
 	free(f);
 }

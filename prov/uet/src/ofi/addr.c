@@ -116,6 +116,8 @@ static int read_uet(struct uet_name *name, const void *addr, size_t len)
 	read_fa(&a, &w);
 	uet_name_from_addr(name, &a);
 	name->relative = !(w.flags & FI_UET_ADDR_ABSOLUTE);
+	if (w.flags & FI_UET_ADDR_CAPS_VALID)
+		name->caps = w.caps;
 	if (w.flags & FI_UET_ADDR_PID_VALID)
 		name->pid_on_fep = ntohs(w.pid_on_fep) & UET_12BITS;
 	if (w.flags & FI_UET_ADDR_RI_VALID) {
@@ -139,6 +141,10 @@ static int write_uet(const struct uet_name *name, void *buf, size_t *len)
 		w.flags |= FI_UET_ADDR_IPV6;
 	if (!name->relative)
 		w.flags |= FI_UET_ADDR_ABSOLUTE;
+	if (name->caps) {
+		w.flags |= FI_UET_ADDR_CAPS_VALID;
+		w.caps = name->caps;
+	}
 	if (a->port) {
 		w.flags |= FI_UET_ADDR_PID_VALID | FI_UET_ADDR_INITIATOR_VALID;
 		w.pid_on_fep = htons(name->pid_on_fep);

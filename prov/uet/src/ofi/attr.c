@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "ofi/attr.h"
 
+#include "ofi/rma.h"
 #include "wire/pds.h"
 #include "wire/ses.h"
 
@@ -9,7 +10,11 @@
 #define UET_UDP_LEN	8
 #define UET_CRC_LEN	4
 
-/* Every order among reads, writes and sends, and the finer bits for RMA and atomics. */
+/*
+ * Every order among reads, writes and sends, and the finer bits for RMA and atomics. ROD
+ * requests are executed as they arrive, in order; what a read returns is copied at that moment,
+ * so that later writes do not show in it.
+ */
 #define UET_ORDER_ALL \
 	(FI_ORDER_RAR | FI_ORDER_RAW | FI_ORDER_RAS | FI_ORDER_WAR | FI_ORDER_WAW | \
 	 FI_ORDER_WAS | FI_ORDER_SAR | FI_ORDER_SAW | FI_ORDER_SAS | \
@@ -17,26 +22,22 @@
 	 FI_ORDER_ATOMIC_RAR | FI_ORDER_ATOMIC_RAW | FI_ORDER_ATOMIC_WAR | FI_ORDER_ATOMIC_WAW)
 
 const struct uet_offer uet_offer = {
-	.primary = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV,
-	.direction = FI_SEND | FI_RECV,
-	.secondary = FI_LOCAL_COMM | FI_REMOTE_COMM,
+	.primary = FI_MSG | FI_TAGGED | FI_RMA | FI_ATOMIC | FI_DIRECTED_RECV,
+	.direction = FI_SEND | FI_RECV | FI_READ | FI_WRITE | FI_REMOTE_READ | FI_REMOTE_WRITE,
+	.secondary = FI_LOCAL_COMM | FI_REMOTE_COMM | FI_RMA_EVENT,
 	.on_request = FI_SOURCE | FI_SOURCE_ERR | FI_NAMED_RX_CTX,
-	.tx_caps = FI_MSG | FI_TAGGED | FI_SEND,
-	.rx_caps = FI_MSG | FI_TAGGED | FI_RECV | FI_DIRECTED_RECV | FI_SOURCE | FI_SOURCE_ERR,
+	.tx_caps = FI_MSG | FI_TAGGED | FI_RMA | FI_ATOMIC | FI_SEND | FI_READ | FI_WRITE,
+	.rx_caps = FI_MSG | FI_TAGGED | FI_RMA | FI_ATOMIC | FI_RECV | FI_REMOTE_READ |
+		   FI_REMOTE_WRITE | FI_DIRECTED_RECV | FI_SOURCE | FI_SOURCE_ERR | FI_RMA_EVENT,
 	.domain_caps = FI_LOCAL_COMM | FI_REMOTE_COMM,
 	.tx_op_flags = FI_INJECT | FI_COMPLETION | FI_INJECT_COMPLETE | FI_TRANSMIT_COMPLETE |
 		       FI_DELIVERY_COMPLETE,
 	.tx_op_default = FI_TRANSMIT_COMPLETE,
 	.rx_op_flags = FI_COMPLETION,
-	.order_held = FI_ORDER_SAS,
-	/*
-	 * Without RMA and atomics there is nothing that these bits could order: who asks for
-	 * them gets what they promise, and who asks for nothing is not told of them.
-	 */
-	.order_vacuous = UET_ORDER_ALL & ~FI_ORDER_SAS,
+	.order_held = UET_ORDER_ALL,
 	.max_msg_size = UET_SES_MAX_MSG,
 	.iov_limit = UET_SES_IOV,
-	.rma_iov_limit = 1,
+	.rma_iov_limit = UET_RMA_SEGS,
 	.tx_size = UET_QUEUE_MAX,
 	.rx_size = UET_QUEUE_MAX,
 	.mr_key_size = sizeof(uint64_t),
@@ -67,9 +68,12 @@ bool uet_port_usable(const struct uet_port *port)
 	return packet_mtu(port) >= headers + UET_MTU_MIN;
 }
 
+uint32_t uet_port_payload(const struct uet_port *port)
+{
+	return uet_payload_mtu(packet_mtu(port), uet_config.mtu);
+}
+
 size_t uet_inject_limit(const struct uet_port *port)
 {
-	uint32_t payload = uet_payload_mtu(packet_mtu(port), uet_config.mtu);
-
-	return uet_min_u64(payload, uet_config.inject_size);
+	return uet_min_u64(uet_port_payload(port), uet_config.inject_size);
 }

@@ -31,7 +31,7 @@ struct uet_offer {
 	/* Capabilities. */
 	uint64_t primary;	/* returned when asked, or when nothing is asked */
 	uint64_t direction;	/* FI_SEND ...: as primary, filled in when none is given */
-	uint64_t secondary;	/* always returned */
+	uint64_t secondary;	/* always returned, FI_RMA_EVENT only with FI_RMA or FI_ATOMIC */
 	uint64_t on_request;	/* secondary ones that cost something: only when asked */
 	uint64_t tx_caps;	/* those of the above that tx_attr->caps may show */
 	uint64_t rx_caps;	/* the same for rx_attr->caps */
@@ -40,11 +40,10 @@ struct uet_offer {
 	uint64_t tx_op_flags;
 	uint64_t tx_op_default;	/* tx op_flags when none are asked */
 	uint64_t rx_op_flags;
-	uint64_t order_held;	/* order that ROD keeps between operations on offer */
-	uint64_t order_vacuous;	/* order between operations that are not on offer */
+	uint64_t order_held;	/* order that ROD keeps */
 	size_t max_msg_size;
 	size_t iov_limit;
-	size_t rma_iov_limit;
+	size_t rma_iov_limit;	/* when asked; 1 otherwise */
 	size_t tx_size, rx_size;	/* most operations outstanding that may be asked */
 	/* The domain. */
 	size_t mr_key_size;
@@ -63,6 +62,9 @@ extern const struct uet_offer uet_offer;
  * @port's interface: without that, it is of no use.
  */
 bool uet_port_usable(const struct uet_port *port);
+
+/* Payload, in bytes, of the packets of endpoints on @port. */
+uint32_t uet_port_payload(const struct uet_port *port);
 
 /* Largest payload, in bytes, that a send on @port may have with FI_INJECT. */
 size_t uet_inject_limit(const struct uet_port *port);

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rdma/fi_ext_uet.h>
+
 #include "ofi/attr.h"
 #include "ofi/avtable.h"
 #include "ofi/stubs.h"
@@ -63,6 +65,7 @@ int uet_av_dest(struct uet_av *av, fi_addr_t addr, struct uet_ses_dest *dest)
 	dest->pid_on_fep = name.pid_on_fep;
 	dest->resource_index = (uint16_t)(name.resource_index + rx_ctx_of(av, addr));
 	dest->relative = name.relative;
+	dest->small = name.caps & FI_UET_CAP_SMALL;
 	return 0;
 }
 

@@ -142,7 +142,8 @@ static bool same_name(const struct uet_name *a, const struct uet_name *b)
 {
 	return uet_addr_equal(&a->addr, &b->addr) && a->initiator == b->initiator &&
 	       a->pid_on_fep == b->pid_on_fep && a->resource_index == b->resource_index &&
-	       a->num_indices == b->num_indices && a->relative == b->relative;
+	       a->num_indices == b->num_indices && a->relative == b->relative &&
+	       a->caps == b->caps;
 }
 
 static uint32_t find_name(const struct uet_avtable *t, const struct uet_name *name)

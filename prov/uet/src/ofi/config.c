@@ -92,6 +92,9 @@ static const struct flag flags[] = {
 	  "Hand several packets to the kernel in one piece (UDP_SEGMENT) where it can." },
 	{ "gro", AT(gro), true,
 	  "Take several packets from the kernel in one piece (UDP_GRO) where it can." },
+	{ "rudi", AT(rudi), true,
+	  "Read and write regions whose key says that repetition does no harm "
+	  "(FI_UET_MR_IDEMPOTENT) without packet delivery contexts, where no order is asked." },
 	{ "strict_port", AT(pds.strict_port), false,
 	  "Answer to UDP port 4793 instead of the port that a packet came from: for peers "
 	  "whose source port carries nothing but entropy, such as UET hardware." },

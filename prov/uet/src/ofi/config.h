@@ -27,6 +27,7 @@ struct uet_config {
 	bool gso, gro;		/* FI_UET_GSO, FI_UET_GRO */
 	uint32_t dscp_data;	/* FI_UET_DSCP_DATA */
 	uint32_t dscp_control;	/* FI_UET_DSCP_CONTROL */
+	bool rudi;		/* FI_UET_RUDI */
 	size_t tx_size, rx_size; /* FI_UET_TX_SIZE, FI_UET_RX_SIZE: operations outstanding */
 	size_t max_unexpected;	/* FI_UET_UNEXPECTED_COUNT */
 	size_t max_unexpected_bytes; /* FI_UET_UNEXPECTED_BYTES */

@@ -7,6 +7,7 @@
 
 #include "ofi/ofi.h"
 #include "ofi/registry.h"
+#include "ofi/rma.h"
 #include "ofi/stubs.h"
 
 /* FI_REG_MR under a name of our own: libfabric 2.x warns about the old one. */
@@ -23,6 +24,7 @@ static int domain_close(struct fid *fid)
 	if (domain->eq)
 		uet_ref_put(uet_eq_ref(domain->eq));
 	uet_mr_map_destroy(domain->mrs);
+	uet_lock_destroy(&domain->feps_lock);
 	uet_lock_destroy(&domain->lock);
 	uet_ports_free(domain->ports);
 	fi_freeinfo(domain->info);
@@ -76,7 +78,7 @@ static struct fi_ops_domain domain_ops = {
 	.poll_open = uet_poll_open,
 	.stx_ctx = uet_stx_open,
 	.srx_ctx = uet_srx_open,
-	.query_atomic = uet_no_query_atomic,
+	.query_atomic = uet_query_atomic,
 	.query_collective = uet_no_query_collective,
 	.endpoint2 = uet_no_endpoint2,
 };
@@ -117,6 +119,8 @@ static int domain_init(struct uet_domain *domain, struct uet_fabric *fabric, str
 	domain->job_id = uet_job_id(attr->auth_key, attr->auth_key_size, uet_config.job_id);
 	domain->mr_mode = attr->mr_mode;
 	uet_list_init(&domain->feps);
+	uet_list_init(&domain->region_cntrs);
+	uet_lock_init(&domain->feps_lock, domain->locked);
 	uet_lock_init(&domain->lock, domain->locked);
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "ofi/attr.h"
 #include "ofi/stubs.h"
 
 void uet_ep_kick(struct uet_ep *ep, uint64_t when)
@@ -164,9 +165,11 @@ static bool has_cntr(const struct uet_ep *ep, uint64_t flag)
 
 static int check_bound(const struct uet_ep *ep)
 {
+	const uint64_t starts = FI_SEND | FI_READ | FI_WRITE;
+
 	if (!ep->av)
 		return -FI_ENOAV;
-	if ((ep->caps & FI_SEND) && !ep->tx_cq && !has_cntr(ep, FI_SEND))
+	if ((ep->caps & starts) && !ep->tx_cq && !has_cntr(ep, ep->caps & starts))
 		return -FI_ENOCQ;
 	if ((ep->caps & FI_RECV) && !ep->rx_cq && !has_cntr(ep, FI_RECV))
 		return -FI_ENOCQ;
@@ -443,6 +446,7 @@ static void ep_attrs(struct uet_ep *ep)
 	ep->rx_op_flags = info->rx_attr->op_flags;
 	ep->inject_size = info->tx_attr->inject_size;
 	ep->mode = info->tx_attr->msg_order ? UET_MODE_ROD : UET_MODE_RUD;
+	ep->key_flags = uet_mr_mode_bits(ep->domain->mr_mode) & FI_MR_PROV_KEY;
 	ep->addr_format = info->addr_format;
 }
 
@@ -467,9 +471,9 @@ struct uet_ep *uet_ep_create(struct uet_domain *domain, const struct fi_info *in
 		.ops = &uet_ep_ops,
 		.cm = &uet_ep_cm_ops,
 		.msg = &uet_msg_ops,
-		.rma = &uet_no_rma_ops,
+		.rma = &uet_rma_ops,
 		.tagged = &uet_tagged_ops,
-		.atomic = &uet_no_atomic_ops,
+		.atomic = &uet_atomic_ops,
 		.collective = &uet_no_collective_ops,
 	};
 	uet_ref_get(&domain->ref);

@@ -44,6 +44,7 @@ struct uet_ep {
 	bool tx_enabled, rx_enabled;	/* and operations of this direction can be posted */
 	bool tx_selective, rx_selective; /* CQ bound with FI_SELECTIVE_COMPLETION */
 	enum uet_pds_mode mode;		/* of sends: ROD when msg_order asks for order */
+	bool key_flags;			/* keys are chosen by providers: their bits mean something */
 	uint64_t caps;
 	uint64_t tx_op_flags, rx_op_flags;
 	size_t inject_size;
@@ -134,7 +135,14 @@ extern struct fi_ops_cm uet_ep_cm_ops;
 /* FI_GETOPSFLAG and FI_SETOPSFLAG: fi_endpoint(3). */
 int uet_ep_opsflag(struct uet_ep *ep, int command, uint64_t *flags);
 
-/* ---- transfer.c: what msg.c and tagged.c share ---- */
+/* ---- transfer.c: what msg.c, tagged.c, rma.c and atomic.c share ---- */
+
+/* In uet_ses_tx.flags: the bits of the completion entry. */
+#define UET_TX_ENTRY (FI_MSG | FI_TAGGED | FI_RMA | FI_ATOMIC | FI_SEND | FI_READ | FI_WRITE)
+/* The same: an operation that the application thinks is done (no success entry, lingers). */
+#define UET_TX_DETACHED	FI_INJECT_COMPLETE
+/* The same: one of several pieces; context is the struct uet_pieces. */
+#define UET_TX_PIECE	FI_MORE
 
 /* A send as the application described it. */
 struct uet_send_args {
@@ -168,6 +176,33 @@ ssize_t uet_ep_send(struct uet_ep *ep, const struct uet_send_args *args);
 /* Post a receive, or look for a message (FI_PEEK, FI_CLAIM, FI_DISCARD). Errors as above. */
 ssize_t uet_ep_recv(struct uet_ep *ep, const struct uet_recv_args *args);
 
+/*
+ * Tail of every call that posts: the FEP's lock is held, and given back. @ret is the outcome of
+ * the call: drives the FEP when it says -FI_EAGAIN, lets go of what FI_MORE held back when it
+ * failed, wakes whom it concerns otherwise. Returns @ret.
+ */
+ssize_t uet_ep_posted(struct uet_ep *ep, ssize_t ret);
+
+/* Is a success entry wanted for an operation with @flags (@silent: an inject call)? */
+bool uet_ep_wants_entry(const struct uet_ep *ep, uint64_t flags, bool silent);
+
+/* Count a completion of @kind (FI_SEND, FI_REMOTE_WRITE ...) in the counters bound for it. */
+void uet_ep_count(struct uet_ep *ep, uint64_t kind, bool ok);
+
+/*
+ * An operation that the application started is over: counters, and an entry in the transmit
+ * queue if it is @wanted or @err (negative errno, with @prov_errno as from the SES, or 0) is set.
+ */
+void uet_ep_report_tx(struct uet_ep *ep, const struct uet_cq_event *event, bool wanted, int err,
+		      uint32_t prov_errno);
+
+/*
+ * Put @event, which came from @source, into the receive queue: as an error if FI_SOURCE_ERR
+ * says so. Fills in its src_addr.
+ */
+void uet_ep_report_rx(struct uet_ep *ep, const struct uet_ses_source *source,
+		      struct uet_cq_event *event);
+
 /* Drop messages that were claimed and never received. */
 void uet_ep_drop_claims(struct uet_ep *ep);
 
@@ -175,6 +210,8 @@ void uet_ep_drop_claims(struct uet_ep *ep);
 extern const struct uet_ses_upper_ops uet_ep_ses_ops;
 
 extern struct fi_ops_msg uet_msg_ops;
+extern struct fi_ops_rma uet_rma_ops;
+extern struct fi_ops_atomic uet_atomic_ops;
 extern struct fi_ops_tagged uet_tagged_ops;
 
 #endif /* UET_OFI_EP_H */

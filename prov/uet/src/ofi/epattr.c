@@ -41,13 +41,38 @@ static int put_opt(void *optval, size_t *optlen, const void *value, size_t len)
 	return 0;
 }
 
+/* Options that tell a size: fi_endpoint(3). 0: no such option. */
+static size_t size_opt(const struct uet_ep *ep, int optname)
+{
+	switch (optname) {
+#if HAVE_DECL_FI_OPT_MAX_MSG_SIZE
+	case FI_OPT_MAX_MSG_SIZE:
+	case FI_OPT_MAX_TAGGED_SIZE:
+	case FI_OPT_MAX_RMA_SIZE:
+		return ep->info->ep_attr->max_msg_size;
+	case FI_OPT_MAX_ATOMIC_SIZE:
+		return ep->fep->payload_mtu;
+	case FI_OPT_INJECT_MSG_SIZE:
+	case FI_OPT_INJECT_TAGGED_SIZE:
+	case FI_OPT_INJECT_RMA_SIZE:
+	case FI_OPT_INJECT_ATOMIC_SIZE:
+		return ep->inject_size;
+#endif
+	default:
+		(void)ep;
+		return 0;
+	}
+}
+
 static int ep_getopt(struct fid *fid, int level, int optname, void *optval, size_t *optlen)
 {
+	size_t size = size_opt(ep_of(fid), optname);
 	int p2p = FI_HMEM_P2P_DISABLED;
 
-	(void)fid;
 	if (level != FI_OPT_ENDPOINT)
 		return -FI_ENOPROTOOPT;
+	if (size)
+		return put_opt(optval, optlen, &size, sizeof(size));
 	switch (optname) {
 	case FI_OPT_FI_HMEM_P2P:
 		return put_opt(optval, optlen, &p2p, sizeof(p2p));

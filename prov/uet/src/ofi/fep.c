@@ -8,8 +8,10 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include <rdma/fi_ext_uet.h>
+
 #include "nic/udp.h"
-#include "ofi/ep.h"
+#include "ofi/rma.h"
 
 #define FEP_RX_BATCH 64
 /* Acknowledgements wait for an idle poll, but not longer than this many busy ones. */
@@ -30,6 +32,8 @@ int uet_fep_progress_locked(struct uet_fep *fep)
 		fep->rounds++;
 	}
 	uet_ses_progress(fep->ses, now);
+	if (uet_unlikely(fep->unsent_due))
+		uet_pieces_progress(fep, now);
 	/* With automatic progress the application need not come back: nothing is put off. */
 	if (n > 0 && fep->rounds < FEP_MAX_ROUNDS && !fep->domain->auto_progress) {
 		uet_pds_progress(fep->pds, now, false);
@@ -51,7 +55,7 @@ void uet_fep_progress(struct uet_fep *fep)
 
 uint64_t uet_fep_next(const struct uet_fep *fep)
 {
-	if (uet_pds_pending(fep->pds))
+	if (uet_pds_pending(fep->pds) || fep->unsent_due)
 		return 0;
 	return uet_min_u64(uet_pds_next(fep->pds), uet_ses_next(fep->ses));
 }
@@ -124,6 +128,15 @@ static int create_ses(struct uet_fep *fep, const struct fi_info *info, size_t in
 	return ret;
 }
 
+static void destroy_ses(struct uet_fep *fep)
+{
+	uet_ses_destroy(fep->ses);
+	fep->ses = NULL;
+	fep->pds = NULL;
+	uet_pool_destroy(&fep->pieces);
+	uet_list_init(&fep->unsent);
+}
+
 static int wait_ms(uint64_t now, uint64_t until)
 {
 	uint64_t ms = until > now ? (until - now) / UET_NSEC_PER_MSEC + 1 : 0;
@@ -155,27 +168,25 @@ int uet_fep_start(struct uet_fep *fep, const struct fi_info *info, size_t inject
 {
 	int ret = create_ses(fep, info, inject_size);
 
+	if (!ret)
+		ret = uet_feps_join(fep);
 	if (ret)
-		return ret;
-	uet_lock(&fep->domain->lock);
-	uet_list_add_tail(&fep->domain->feps, &fep->link);
-	uet_unlock(&fep->domain->lock);
-	return 0;
+		destroy_ses(fep);
+	return ret;
 }
 
 void uet_fep_stop(struct uet_fep *fep)
 {
 	linger(fep);
-	uet_lock(&fep->domain->lock);
-	uet_list_del(&fep->link);
-	uet_unlock(&fep->domain->lock);
+	/* Regions that its last packets hold must not vanish unnoticed before it is gone. */
+	uet_lock(&fep->domain->feps_lock);
+	uet_feps_leave(fep);
 	uet_lock(&fep->lock);
 	uet_pds_close(fep->pds, uet_clock_ns());
 	uet_pds_flush(fep->pds);
-	uet_ses_destroy(fep->ses);
-	fep->ses = NULL;
-	fep->pds = NULL;
+	destroy_ses(fep);
 	uet_unlock(&fep->lock);
+	uet_unlock(&fep->domain->feps_lock);
 }
 
 /* ---- the socket ---- */
@@ -285,9 +296,12 @@ int uet_fep_open(struct uet_domain *domain, const struct fi_info *info, struct u
 		return ret;
 	}
 	uet_list_init(&fep->link);
+	uet_list_init(&fep->unsent);
+	uet_pieces_init(fep);
 	uet_lock_init(&fep->lock, domain->locked);
 	fep->payload_mtu = uet_payload_mtu(fep->nic->mtu, uet_config.mtu);
 	uet_name_from_addr(&fep->name, &fep->nic->addr);
+	fep->name.caps = FI_UET_CAP_SMALL;
 	*out = fep;
 	return 0;
 }

@@ -8,11 +8,12 @@
 #ifndef UET_OFI_FEP_H
 #define UET_OFI_FEP_H
 
+#include "base/pool.h"
 #include "ofi/ofi.h"
 
 struct uet_fep {
 	struct uet_domain *domain;
-	struct uet_list link;		/* domain->feps, under domain->lock, while it runs */
+	struct uet_list link;		/* domain->feps, under domain->feps_lock, while it runs */
 	struct uet_lock lock;		/* protects nic, ses and everything below them */
 	struct uet_nic *nic;
 	struct uet_ses *ses;		/* exists while it runs */
@@ -22,6 +23,10 @@ struct uet_fep {
 	uint32_t payload_mtu;		/* bytes per packet */
 	uint32_t detached;		/* sends reported complete but not yet acknowledged */
 	uint8_t rounds;			/* progress rounds since acknowledgements were sent */
+	/* RMA in several pieces (rma.h). */
+	struct uet_pool pieces;
+	struct uet_list unsent;		/* struct uet_pieces of which some have not started */
+	bool unsent_due;		/* looking at them again may help */
 };
 
 /*
@@ -67,5 +72,36 @@ int uet_fep_fd(struct uet_fep *fep);
  * for not until something arrives.
  */
 uint64_t uet_fep_next(const struct uet_fep *fep);
+
+/* ---- feps.c: all FEPs of a domain that run. No lock of libfabric's objects is held before. ---- */
+
+/* A counter of what peers do to a region. Driving any FEP of the domain may move it. */
+struct uet_region_cntr {
+	struct uet_list link;		/* domain->region_cntrs */
+	struct uet_cntr *cntr;
+	uint64_t flags;			/* FI_REMOTE_READ, FI_REMOTE_WRITE */
+};
+
+/* @fep runs from now on. Returns 0, or what uet_cntr_add_fep returns, with no effect. */
+int uet_feps_join(struct uet_fep *fep);
+
+/*
+ * @fep is about to stop: nothing drives it any more. domain->feps_lock is held, until its SES is
+ * no more.
+ */
+void uet_feps_leave(struct uet_fep *fep);
+
+/*
+ * @region is about to vanish: no FEP of @domain touches its memory any more after this call.
+ * New requests no longer find it.
+ */
+void uet_feps_region_gone(struct uet_domain *domain, const struct uet_ses_region *region);
+
+/*
+ * Reading or waiting for @rc->cntr drives the FEPs of @domain from now on. Returns 0, or what
+ * uet_cntr_add_fep returns, with no effect.
+ */
+int uet_feps_watch(struct uet_domain *domain, struct uet_region_cntr *rc);
+void uet_feps_unwatch(struct uet_domain *domain, struct uet_region_cntr *rc);
 
 #endif /* UET_OFI_FEP_H */

@@ -57,10 +57,27 @@ static int check_name(const char *what, const char *asked, const char *offered)
 
 /* ---- capabilities ---- */
 
+#define ONE_SIDED (FI_RMA | FI_ATOMIC)
+#define RMA_DIRECTIONS (FI_READ | FI_WRITE | FI_REMOTE_READ | FI_REMOTE_WRITE)
+#define MSG_DIRECTIONS (FI_SEND | FI_RECV)
+
+/* Directions that @caps need and do not name. */
+static uint64_t directions_for(uint64_t caps)
+{
+	uint64_t more = 0;
+
+	if ((caps & uet_offer.primary & ~ONE_SIDED) && !(caps & MSG_DIRECTIONS))
+		more |= MSG_DIRECTIONS;
+	if ((caps & ONE_SIDED) && !(caps & RMA_DIRECTIONS))
+		more |= RMA_DIRECTIONS;
+	return more;
+}
+
 /* Capabilities of the answer when @asked are in the hints; 0: nothing asked. */
 static uint64_t caps_for(uint64_t asked)
 {
 	const struct uet_offer *o = &uet_offer;
+	uint64_t secondary = o->secondary;
 	uint64_t caps;
 
 	if (!asked)
@@ -68,9 +85,9 @@ static uint64_t caps_for(uint64_t asked)
 	caps = asked & (o->primary | o->direction | o->on_request);
 	if (caps & FI_SOURCE_ERR)
 		caps |= FI_SOURCE;
-	if ((caps & o->primary) && !(caps & o->direction))
-		caps |= o->direction;
-	return caps | o->secondary;
+	if (!(caps & ONE_SIDED))
+		secondary &= ~FI_RMA_EVENT;
+	return caps | directions_for(caps) | secondary | (asked & o->secondary);
 }
 
 static uint64_t all_caps(void)
@@ -80,19 +97,25 @@ static uint64_t all_caps(void)
 }
 
 /*
- * Capabilities of one direction: those of the endpoint that concern it, unless fewer are asked.
- * @dir is FI_SEND or FI_RECV.
+ * Capabilities of one side: those of the endpoint that concern it, unless fewer are asked.
+ * @dirs: the directions of this side.
  */
-static uint64_t side_caps(uint64_t caps, uint64_t of_side, uint64_t dir, uint64_t asked)
+static uint64_t side_caps(uint64_t caps, uint64_t of_side, uint64_t dirs, uint64_t asked)
 {
 	uint64_t side = caps & of_side;
 
-	if (!(caps & dir))
-		return 0;
 	/* Bits of the other side are a habit from old versions of the API. */
-	if (asked & side & ~uet_offer.direction)
-		side &= asked | dir;
-	return side;
+	if (asked & side & uet_offer.primary)
+		side &= asked | (asked & dirs ? 0 : dirs);
+	if (!(side & (FI_MSG | FI_TAGGED | FI_DIRECTED_RECV)))
+		side &= ~MSG_DIRECTIONS;
+	if (!(side & ONE_SIDED))
+		side &= ~RMA_DIRECTIONS;
+	if (!(side & dirs & MSG_DIRECTIONS))
+		side &= ~(uint64_t)(FI_MSG | FI_TAGGED | FI_DIRECTED_RECV);
+	if (!(side & dirs & RMA_DIRECTIONS))
+		side &= ~(uint64_t)(ONE_SIDED | FI_RMA_EVENT);
+	return side & dirs ? side : 0;
 }
 
 /* Capabilities of the answer to @hints: what one direction alone asks for counts too. */
@@ -131,8 +154,7 @@ static int check_caps(const struct fi_info *hints)
 
 static int check_order(const char *what, uint64_t asked)
 {
-	return check_bits(what, asked, uet_offer.order_held | uet_offer.order_vacuous,
-			  FI_TYPE_MSG_ORDER);
+	return check_bits(what, asked, uet_offer.order_held, FI_TYPE_MSG_ORDER);
 }
 
 /* Labels by name, or one of the 64 code points. */
@@ -214,6 +236,21 @@ static int check_ep_type(enum fi_ep_type type)
 static int check_contexts(const char *what, size_t asked)
 {
 	return asked == FI_SHARED_CONTEXT ? 0 : check_size(what, asked, uet_offer.ep_ctx_cnt);
+}
+
+/* Order between accesses to the same bytes; nobody who only sends messages is asked for it. */
+static int check_order_sizes(const struct fi_info *hints)
+{
+	const struct fi_ep_attr *ep = hints->ep_attr;
+	size_t max = uet_offer.max_msg_size;
+
+	if (!ep || (hints->caps && !(hints->caps & ONE_SIDED)))
+		return 0;
+	if (check_size("ep_attr->max_order_raw_size", ep->max_order_raw_size, max) ||
+	    check_size("ep_attr->max_order_war_size", ep->max_order_war_size, max) ||
+	    check_size("ep_attr->max_order_waw_size", ep->max_order_waw_size, max))
+		return NO;
+	return 0;
 }
 
 static int check_ep(const struct fi_ep_attr *ep, uint32_t version)
@@ -379,7 +416,7 @@ int uet_hints_check(uint32_t version, const struct fi_info *hints)
 {
 	if (!hints)
 		return 0;
-	if (check_ep(hints->ep_attr, version) || check_caps(hints) ||
+	if (check_ep(hints->ep_attr, version) || check_caps(hints) || check_order_sizes(hints) ||
 	    check_format(hints->addr_format) || uet_hints_check_tx(hints->tx_attr) ||
 	    uet_hints_check_rx(hints->rx_attr) || check_domain(hints->domain_attr, version) ||
 	    check_fabric(hints->fabric_attr))
@@ -420,8 +457,8 @@ size_t uet_hints_mr_modes(uint32_t version, const struct fi_info *hints,
 		return 1;
 	}
 	modes[0] = 0;
-	modes[1] = UET_MR_VIRT;
-	return (mode & UET_MR_VIRT) == UET_MR_VIRT ? 2 : 1;
+	modes[1] = (mode & UET_MR_VIRT) == UET_MR_VIRT ? UET_MR_VIRT : FI_MR_PROV_KEY;
+	return mode & FI_MR_PROV_KEY ? 2 : 1;
 }
 
 static size_t or_size(size_t asked, size_t otherwise)
@@ -437,13 +474,13 @@ static void fill_tx(struct fi_tx_attr *tx, uint64_t caps, const struct fi_tx_att
 
 	if (!asked)
 		asked = &nothing;
-	tx->caps = side_caps(caps, o->tx_caps, FI_SEND, asked->caps);
+	tx->caps = side_caps(caps, o->tx_caps, FI_SEND | FI_READ | FI_WRITE, asked->caps);
 	tx->op_flags = asked->op_flags ? asked->op_flags : o->tx_op_default;
 	tx->msg_order = asked->msg_order;
 	tx->inject_size = or_size(asked->inject_size, uet_inject_limit(port));
 	tx->size = or_size(asked->size, uet_config.tx_size);
 	tx->iov_limit = or_size(asked->iov_limit, o->iov_limit);
-	tx->rma_iov_limit = or_size(asked->rma_iov_limit, o->rma_iov_limit);
+	tx->rma_iov_limit = or_size(asked->rma_iov_limit, 1);
 	tx->tclass = asked->tclass;
 }
 
@@ -454,7 +491,8 @@ static void fill_rx(struct fi_rx_attr *rx, uint64_t caps, const struct fi_rx_att
 
 	if (!asked)
 		asked = &nothing;
-	rx->caps = side_caps(caps, o->rx_caps, FI_RECV, asked->caps);
+	rx->caps = side_caps(caps, o->rx_caps, FI_RECV | FI_REMOTE_READ | FI_REMOTE_WRITE,
+			     asked->caps);
 	rx->op_flags = asked->op_flags;
 	rx->msg_order = asked->msg_order;
 	rx->size = or_size(asked->size, uet_config.rx_size);
@@ -473,8 +511,9 @@ static int copy_key(uint8_t **key, size_t *size, const uint8_t *asked, size_t as
 	return 0;
 }
 
-static int fill_ep(struct fi_ep_attr *ep, const struct fi_ep_attr *asked)
+static int fill_ep(struct fi_ep_attr *ep, const struct fi_ep_attr *asked, uint64_t caps)
 {
+	const size_t order = caps & ONE_SIDED ? uet_offer.max_msg_size : 0;
 	static const struct fi_ep_attr nothing;
 
 	if (!asked)
@@ -483,6 +522,9 @@ static int fill_ep(struct fi_ep_attr *ep, const struct fi_ep_attr *asked)
 	ep->protocol = FI_PROTO_UET;
 	ep->protocol_version = FI_PROTO_UET_VERSION;
 	ep->max_msg_size = uet_offer.max_msg_size;
+	ep->max_order_raw_size = order ? or_size(asked->max_order_raw_size, order) : 0;
+	ep->max_order_war_size = order ? or_size(asked->max_order_war_size, order) : 0;
+	ep->max_order_waw_size = order ? or_size(asked->max_order_waw_size, order) : 0;
 	ep->mem_tag_format = asked->mem_tag_format ? asked->mem_tag_format : UET_TAG_FORMAT;
 	ep->tx_ctx_cnt = or_size(asked->tx_ctx_cnt, 1);
 	ep->rx_ctx_cnt = or_size(asked->rx_ctx_cnt, 1);
@@ -553,6 +595,6 @@ int uet_hints_apply(struct fi_info *info, const struct fi_info *hints,
 		info->tx_attr->msg_order = uet_offer.order_held;
 		info->rx_attr->msg_order = uet_offer.order_held;
 	}
-	ret = fill_ep(info->ep_attr, asked->ep_attr);
+	ret = fill_ep(info->ep_attr, asked->ep_attr, info->caps);
 	return ret ? ret : fill_domain(info->domain_attr, asked->domain_attr);
 }

@@ -1,66 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Memory regions, fi_mr(3). A region is a list of segments under a 64-bit key.
- *
- * Keys chosen by the application are taken as they are, all 64 bits. Keys chosen here
- * (FI_MR_PROV_KEY) say so in bit 48 (UEC Table 2-13) and never come again while the domain
- * lives, until 2^48 regions have been registered: a stale key fails.
+ * Memory regions, fi_mr(3). A region is a list of segments under a 64-bit key, see mrmap.c.
  */
+#include "ofi/mr.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 
-/* Without memory for the table HASH_ADD leaves the element out instead of ending the process. */
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include <rdma/fi_ext_uet.h>
 
 #include "base/bytes.h"
 #include "ofi/attr.h"
-#include "ofi/ep.h"
 #include "ofi/stubs.h"
 
-#define MR_PROV_KEY	(1ull << 48)
-#define MR_KEY_MASK	(MR_PROV_KEY - 1)
 #define MR_RAW_KEY_SIZE	8u	/* bytes of a raw key: the key, big-endian */
-#define MR_CNTRS	2u	/* counters bound to one region */
 
 #define MR_ACCESS (FI_SEND | FI_RECV | FI_READ | FI_WRITE | FI_REMOTE_READ | FI_REMOTE_WRITE | \
 		   FI_COLLECTIVE)
-
-struct mr_cntr {
-	struct uet_cntr *cntr;
-	uint64_t flags;			/* FI_REMOTE_READ, FI_REMOTE_WRITE */
-};
-
-struct uet_mr {
-	struct fid_mr fid;
-	struct uet_domain *domain;
-	struct uet_ep *ep;		/* FI_MR_ENDPOINT: the endpoint that it is bound to */
-	struct mr_cntr cntrs[MR_CNTRS];
-	uint32_t cntr_cnt;
-	bool enabled;
-	uint64_t key;			/* fid.key shows it when enabled */
-	uint64_t access;
-	uint64_t len;			/* sum of the segments */
-	size_t iov_cnt;
-	UT_hash_handle hh;
-	struct iovec iov[];
-};
-
-struct uet_mr_map {
-	struct uet_mr *regions;		/* by key */
-	uint64_t next_key;		/* FI_MR_PROV_KEY: where the search begins */
-};
-
-struct uet_mr_map *uet_mr_map_create(void)
-{
-	return calloc(1, sizeof(struct uet_mr_map));
-}
-
-void uet_mr_map_destroy(struct uet_mr_map *map)
-{
-	free(map);
-}
+#define MR_KEY_FLAGS (FI_UET_MR_IDEMPOTENT | FI_UET_MR_OPTIMIZED)
 
 /* Does the agreed mode have @bit? */
 static bool mode_has(const struct uet_domain *domain, int bit)
@@ -68,41 +26,20 @@ static bool mode_has(const struct uet_domain *domain, int bit)
 	return uet_mr_mode_bits(domain->mr_mode) & bit;
 }
 
-static struct uet_mr *find(struct uet_mr_map *map, uint64_t key)
-{
-	struct uet_mr *mr;
-
-	HASH_FIND(hh, map->regions, &key, sizeof(key), mr);
-	return mr;
-}
-
-static uint64_t choose_key(struct uet_mr_map *map)
-{
-	uint64_t key;
-
-	do {
-		key = MR_PROV_KEY | (map->next_key++ & MR_KEY_MASK);
-	} while (find(map, key));
-	return key;
-}
-
 /* Enter @mr under its key; provider keys are chosen here. Domain lock held. */
-static int map_add(struct uet_domain *domain, struct uet_mr *mr)
+static int enter(struct uet_domain *domain, struct uet_mr *mr, uint64_t flags)
 {
 	if (mode_has(domain, FI_MR_PROV_KEY))
-		mr->key = choose_key(domain->mrs);
-	else if (mr->key == FI_KEY_NOTAVAIL)
-		return -FI_EKEYREJECTED;
-	else if (find(domain->mrs, mr->key))
-		return -FI_ENOKEY;
-	HASH_ADD(hh, domain->mrs->regions, key, sizeof(mr->key), mr);
-	return mr->hh.tbl ? 0 : -FI_ENOMEM;
+		return uet_mr_map_add_prov(domain->mrs, mr, flags & FI_UET_MR_OPTIMIZED);
+	return uet_mr_map_add(domain->mrs, mr);
 }
 
 static void enable(struct uet_mr *mr)
 {
+	uet_lock(&mr->domain->lock);
 	mr->enabled = true;
-	mr->fid.key = mr->key;
+	uet_unlock(&mr->domain->lock);
+	mr->fid.key = mr->region.key;
 }
 
 /* ---- fi_close, fi_mr_bind, fi_control on a region ---- */
@@ -114,10 +51,13 @@ static int mr_close(struct fid *fid)
 	uint32_t i;
 
 	uet_lock(&domain->lock);
-	HASH_DEL(domain->mrs->regions, mr);
+	uet_mr_map_del(domain->mrs, mr);
 	uet_unlock(&domain->lock);
-	for (i = 0; i < mr->cntr_cnt; i++)
+	uet_feps_region_gone(domain, &mr->region);
+	for (i = 0; i < mr->cntr_cnt; i++) {
+		uet_feps_unwatch(domain, &mr->cntrs[i]);
 		uet_ref_put(uet_cntr_ref(mr->cntrs[i].cntr));
+	}
 	if (mr->ep)
 		uet_ref_put(&mr->ep->ref);
 	uet_ref_put(&domain->ref);
@@ -141,16 +81,24 @@ static int bind_ep(struct uet_mr *mr, struct uet_ep *ep, uint64_t flags)
 /* Legal on an enabled region too, unless FI_MR_RMA_EVENT says that it comes first. */
 static int bind_cntr(struct uet_mr *mr, struct uet_cntr *cntr, uint64_t flags)
 {
+	uint32_t n = mr->cntr_cnt;
+	int ret;
+
 	if (!flags || flags & ~(FI_REMOTE_READ | FI_REMOTE_WRITE))
 		return -FI_EBADFLAGS;
 	if (uet_cntr_domain(cntr) != mr->domain)
 		return -FI_EINVAL;
 	if (mr->enabled && mode_has(mr->domain, FI_MR_RMA_EVENT))
 		return -FI_EOPBADSTATE;
-	if (mr->cntr_cnt == MR_CNTRS)
+	/* What happens more than once cannot be counted. */
+	if (n == UET_MR_CNTRS || mr->region.idempotent)
 		return -FI_EINVAL;
-	mr->cntrs[mr->cntr_cnt++] = (struct mr_cntr){ .cntr = cntr, .flags = flags };
+	mr->cntrs[n] = (struct uet_region_cntr){ .cntr = cntr, .flags = flags };
+	ret = uet_feps_watch(mr->domain, &mr->cntrs[n]);
+	if (ret)
+		return ret;
 	uet_ref_get(uet_cntr_ref(cntr));
+	atomic_store_explicit(&mr->cntr_cnt, n + 1, memory_order_release);
 	return 0;
 }
 
@@ -190,10 +138,9 @@ static int mr_raw_attr(struct uet_mr *mr, struct fi_mr_raw_attr *attr)
 		return -FI_EINVAL;
 	if (!mr->enabled)
 		return -FI_EOPBADSTATE;
-	uet_put_be64(attr->raw_key, mr->key);
+	uet_put_be64(attr->raw_key, mr->region.key);
 	if (attr->base_addr)
-		*attr->base_addr = mode_has(mr->domain, FI_MR_VIRT_ADDR) ?
-				   (uintptr_t)mr->iov[0].iov_base : 0;
+		*attr->base_addr = mr->region.base;
 	return 0;
 }
 
@@ -254,8 +201,13 @@ static int check_attr(const struct uet_domain *domain, const struct fi_mr_attr *
 {
 	size_t limit = domain->info->domain_attr->mr_iov_limit;
 
-	if (flags & ~FI_RMA_EVENT)
+	if (flags & ~(FI_RMA_EVENT | MR_KEY_FLAGS))
 		return -FI_EBADFLAGS;
+	/* Keys of the application's choice mean nothing but themselves. */
+	if ((flags & MR_KEY_FLAGS) && !mode_has(domain, FI_MR_PROV_KEY))
+		return -FI_EINVAL;
+	if ((flags & FI_RMA_EVENT) && (flags & FI_UET_MR_IDEMPOTENT))
+		return -FI_EINVAL;
 	if (!attr->mr_iov || !attr->iov_count || attr->iov_count > uet_max_u64(limit, 1))
 		return -FI_EINVAL;
 	if (attr->offset || attr->access & ~MR_ACCESS)
@@ -271,30 +223,74 @@ static bool live_at_once(const struct uet_domain *domain, uint64_t flags)
 	return !(flags & FI_RMA_EVENT && mode_has(domain, FI_MR_RMA_EVENT));
 }
 
+/* The only job that may use the region (fi_mr(3), auth_key); 0: any. */
+static int region_job(const struct uet_domain *domain, const struct fi_mr_attr *attr,
+		      uint32_t *job_id)
+{
+	*job_id = 0;
+	if (FI_VERSION_LT(uet_fabric_api(domain->fabric), FI_VERSION(1, 5)) ||
+	    !attr->auth_key_size)
+		return 0;
+	if (attr->auth_key_size != sizeof(*job_id) || !attr->auth_key)
+		return -FI_EINVAL;
+	memcpy(job_id, attr->auth_key, sizeof(*job_id));
+	return *job_id && *job_id <= UET_JOB_ID_MAX ? 0 : -FI_EINVAL;
+}
+
+static uint8_t remote_access(uint64_t access)
+{
+	uint8_t bits = 0;
+
+	if (access & FI_REMOTE_READ)
+		bits |= UET_SES_REMOTE_READ;
+	if (access & FI_REMOTE_WRITE)
+		bits |= UET_SES_REMOTE_WRITE;
+	return bits;
+}
+
+static int describe(struct uet_mr *mr, const struct fi_mr_attr *attr, uint64_t flags)
+{
+	struct uet_ses_region *region = &mr->region;
+	int ret;
+
+	memcpy(mr->iov, attr->mr_iov, attr->iov_count * sizeof(mr->iov[0]));
+	region->iov = mr->iov;
+	region->iov_cnt = attr->iov_count;
+	region->key = attr->requested_key;
+	region->access = remote_access(attr->access);
+	region->idempotent = flags & FI_UET_MR_IDEMPOTENT;
+	if (mode_has(mr->domain, FI_MR_VIRT_ADDR))
+		region->base = (uintptr_t)mr->iov[0].iov_base;
+	ret = sum_iov(mr->iov, region->iov_cnt, &region->len);
+	return ret ? ret : region_job(mr->domain, attr, &region->job_id);
+}
+
+static int add(struct uet_domain *domain, struct uet_mr *mr, uint64_t flags)
+{
+	int ret;
+
+	uet_lock(&domain->lock);
+	ret = enter(domain, mr, flags);
+	uet_unlock(&domain->lock);
+	return ret;
+}
+
 static int mr_register(struct uet_domain *domain, const struct fi_mr_attr *attr, uint64_t flags,
 		       struct fid_mr **out)
 {
 	struct uet_mr *mr;
-	uint64_t len;
 	int ret;
 
 	ret = check_attr(domain, attr, flags);
-	if (!ret)
-		ret = sum_iov(attr->mr_iov, attr->iov_count, &len);
 	if (ret)
 		return ret;
 	mr = calloc(1, sizeof(*mr) + attr->iov_count * sizeof(mr->iov[0]));
 	if (!mr)
 		return -FI_ENOMEM;
-	memcpy(mr->iov, attr->mr_iov, attr->iov_count * sizeof(mr->iov[0]));
-	mr->iov_cnt = attr->iov_count;
-	mr->len = len;
-	mr->access = attr->access;
-	mr->key = attr->requested_key;
 	mr->domain = domain;
-	uet_lock(&domain->lock);
-	ret = map_add(domain, mr);
-	uet_unlock(&domain->lock);
+	ret = describe(mr, attr, flags);
+	if (!ret)
+		ret = add(domain, mr, flags);
 	if (ret) {
 		free(mr);
 		return ret;

@@ -10,8 +10,9 @@
  * while the count is not zero.
  *
  * Locks, in the order in which they may be taken:
- *   wait set or poll set -> prepare_lock of a wait object -> progress set lock ->
- *   FEP lock -> { AV lock | CQ lock | EQ lock | domain lock | other locks of a wait object }
+ *   wait set or poll set -> prepare_lock of a wait object -> a domain's list of FEPs ->
+ *   progress set lock -> FEP lock ->
+ *   { AV lock | CQ lock | EQ lock | domain lock | other locks of a wait object }
  * The last group is a leaf: nothing is taken inside. A FEP's lock protects its NIC, PDS and
  * SES. For FI_THREAD_DOMAIN with manual progress the locks of FEPs, AVs, CQs and the
  * domain are switched off.
@@ -136,9 +137,11 @@ struct uet_domain {
 	uint32_t job_id;
 	int mr_mode;			/* as agreed */
 	struct uet_eq *eq;		/* bound for asynchronous events, or NULL */
+	struct uet_lock feps_lock;	/* protects: */
+	struct uet_list feps;		/* those that run */
+	struct uet_list region_cntrs;	/* struct uet_region_cntr: counters bound to regions */
 	struct uet_lock lock;		/* protects what follows */
 	struct uet_mr_map *mrs;
-	struct uet_list feps;		/* those that run */
 	struct uet_progress_thread *thread; /* FI_PROGRESS_AUTO, started with the first endpoint */
 };
 
@@ -150,6 +153,7 @@ struct uet_name {
 	uint16_t num_indices;
 	uint32_t initiator;
 	bool relative;
+	uint8_t caps;			/* FI_UET_CAP_*; 0: not told */
 };
 
 /* ---- addresses (addr.c) ---- */
@@ -345,12 +349,14 @@ uet_ref *uet_av_ref(struct uet_av *av);
 /* The domain that the AV belongs to. */
 struct uet_domain *uet_av_domain(const struct uet_av *av);
 
-/* ---- mr.c ---- */
+/* ---- mr.c, mrmap.c ---- */
 
 extern struct fi_ops_mr uet_mr_ops;
 
-/* Table of a domain's regions. */
+/* Table of a domain's regions, by key; NULL when out of memory. */
 struct uet_mr_map *uet_mr_map_create(void);
+
+/* Free @map, which is empty. */
 void uet_mr_map_destroy(struct uet_mr_map *map);
 
 /* fi_control commands on a domain that concern raw keys: fi_mr(3). */

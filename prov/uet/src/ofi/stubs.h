@@ -10,8 +10,6 @@
 #include "ofi/ofi.h"
 
 /* Whole tables of which nothing is supported. */
-extern struct fi_ops_rma uet_no_rma_ops;
-extern struct fi_ops_atomic uet_no_atomic_ops;
 extern struct fi_ops_collective uet_no_collective_ops;
 extern struct fi_ops_ep uet_no_ep_ops;
 extern struct fi_ops_cm uet_no_cm_ops;
@@ -28,8 +26,6 @@ int uet_no_passive_ep(struct fid_fabric *fabric, struct fi_info *info,
 		struct fid_pep **pep, void *context);
 int uet_no_domain2(struct fid_fabric *fabric, struct fi_info *info,
 		struct fid_domain **dom, uint64_t flags, void *context);
-int uet_no_query_atomic(struct fid_domain *domain, enum fi_datatype datatype,
-		enum fi_op op, struct fi_atomic_attr *attr, uint64_t flags);
 int uet_no_query_collective(struct fid_domain *domain, enum fi_collective_op coll,
 		struct fi_collective_attr *attr, uint64_t flags);
 int uet_no_endpoint2(struct fid_domain *domain, struct fi_info *info, struct fid_ep **ep,

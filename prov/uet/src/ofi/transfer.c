@@ -7,7 +7,8 @@
 
 #include <rdma/fi_ext_uet.h>
 
-#include "ofi/ep.h"
+#include "ofi/mr.h"
+#include "ofi/rma.h"
 
 #define SEND_FLAGS (FI_INJECT | FI_COMPLETION | FI_REMOTE_CQ_DATA | FI_INJECT_COMPLETE | \
 		    FI_TRANSMIT_COMPLETE | FI_DELIVERY_COMPLETE | FI_MORE | FI_MSG | FI_TAGGED)
@@ -21,7 +22,7 @@ struct uet_claim {
 	struct uet_ses_rx_result res;	/* what the peek told, told again when it is dropped */
 };
 
-static void count(struct uet_ep *ep, uint64_t kind, bool ok)
+void uet_ep_count(struct uet_ep *ep, uint64_t kind, bool ok)
 {
 	uint32_t i;
 
@@ -99,29 +100,39 @@ static int tx_error(int err, uint32_t prov_errno)
 
 /* ---- send ---- */
 
+void uet_ep_report_tx(struct uet_ep *ep, const struct uet_cq_event *event, bool wanted, int err,
+		      uint32_t prov_errno)
+{
+	if (err && !prov_errno)
+		prov_errno = (uint32_t)(FI_UET_ERR_LOCAL - err);
+	uet_ep_count(ep, event->flags & (FI_SEND | FI_READ | FI_WRITE), !err);
+	if (ep->tx_cq && err)
+		uet_cq_write_error(ep->tx_cq, event, 0, tx_error(err, prov_errno), prov_errno,
+				   NULL, 0);
+	else if (ep->tx_cq && wanted)
+		uet_cq_write(ep->tx_cq, event);
+}
+
 static void on_tx_done(void *upper, struct uet_ses_tx *tx, int err, uint32_t prov_errno)
 {
 	struct uet_ep *ep = tx->owner;
 	struct uet_cq_event event = {
 		.op_context = tx->context,
-		.flags = FI_SEND | (tx->flags & (FI_MSG | FI_TAGGED)),
+		.flags = tx->flags & UET_TX_ENTRY,
 		.len = tx->len,
 		.tag = tx->tag,
 		.src_addr = FI_ADDR_NOTAVAIL,
 	};
 
 	(void)upper;
-	if (tx->flags & FI_INJECT_COMPLETE)
+	if (tx->flags & UET_TX_DETACHED)
 		ep->fep->detached--;
-	if (err && !prov_errno)
-		prov_errno = (uint32_t)(FI_UET_ERR_LOCAL - err);
-	count(ep, FI_SEND, !err);
-	if (ep->tx_cq && err)
-		uet_cq_write_error(ep->tx_cq, &event, 0, tx_error(err, prov_errno), prov_errno,
-				   NULL, 0);
-	else if (ep->tx_cq && (tx->flags & FI_COMPLETION))
-		uet_cq_write(ep->tx_cq, &event);
+	if (tx->flags & UET_TX_PIECE)
+		uet_pieces_done(ep->fep, tx, err, prov_errno);
+	else
+		uet_ep_report_tx(ep, &event, tx->flags & FI_COMPLETION, err, prov_errno);
 	uet_ses_tx_put(ep->fep->ses, tx);
+	uet_pieces_wake(ep->fep);
 }
 
 static int check_send(const struct uet_ep *ep, const struct uet_send_args *args, size_t len)
@@ -135,9 +146,9 @@ static int check_send(const struct uet_ep *ep, const struct uet_send_args *args,
 	return 0;
 }
 
-static bool wants_tx_entry(const struct uet_ep *ep, const struct uet_send_args *args)
+bool uet_ep_wants_entry(const struct uet_ep *ep, uint64_t flags, bool silent)
 {
-	return !args->silent && (!ep->tx_selective || (args->flags & FI_COMPLETION));
+	return !silent && (!ep->tx_selective || (flags & FI_COMPLETION));
 }
 
 static int describe_send(struct uet_ep *ep, const struct uet_send_args *args,
@@ -164,19 +175,22 @@ static int describe_send(struct uet_ep *ep, const struct uet_send_args *args,
 	tx->data = args->data;
 	tx->context = args->context;
 	/* Kept for the completion: kind, entry wanted, and "the application thinks it is done". */
-	tx->flags = args->flags & (FI_MSG | FI_TAGGED);
-	if (wants_tx_entry(ep, args))
+	tx->flags = FI_SEND | (args->flags & (FI_MSG | FI_TAGGED));
+	if (uet_ep_wants_entry(ep, args->flags, args->silent))
 		tx->flags |= FI_COMPLETION;
 	if (args->silent)
-		tx->flags |= FI_INJECT_COMPLETE;
+		tx->flags |= UET_TX_DETACHED;
 	return 0;
 }
 
 static ssize_t send_locked(struct uet_ep *ep, const struct uet_send_args *args)
 {
-	struct uet_ses_tx *tx = uet_ses_tx_get(ep->fep->ses);
+	struct uet_ses_tx *tx;
 	int ret;
 
+	if (uet_pieces_block(ep))
+		return -FI_EAGAIN;
+	tx = uet_ses_tx_get(ep->fep->ses);
 	if (!tx)
 		return -FI_EAGAIN;
 	ret = describe_send(ep, args, tx);
@@ -193,15 +207,10 @@ static ssize_t send_locked(struct uet_ep *ep, const struct uet_send_args *args)
 	return 0;
 }
 
-ssize_t uet_ep_send(struct uet_ep *ep, const struct uet_send_args *args)
+ssize_t uet_ep_posted(struct uet_ep *ep, ssize_t ret)
 {
 	uint64_t next;
-	ssize_t ret;
 
-	if (uet_unlikely(!ep->tx_enabled))
-		return -FI_EOPBADSTATE;
-	uet_lock(&ep->fep->lock);
-	ret = send_locked(ep, args);
 	if (ret == -FI_EAGAIN)
 		uet_fep_progress_locked(ep->fep);
 	/* A failing call must not hold back what FI_MORE delayed. */
@@ -212,6 +221,14 @@ ssize_t uet_ep_send(struct uet_ep *ep, const struct uet_send_args *args)
 	if (!ret)
 		uet_ep_kick(ep, next);
 	return ret;
+}
+
+ssize_t uet_ep_send(struct uet_ep *ep, const struct uet_send_args *args)
+{
+	if (uet_unlikely(!ep->tx_enabled))
+		return -FI_EOPBADSTATE;
+	uet_lock(&ep->fep->lock);
+	return uet_ep_posted(ep, send_locked(ep, args));
 }
 
 void uet_ep_progress_locked(struct uet_ep *ep)
@@ -253,19 +270,26 @@ static size_t source_name(struct uet_ep *ep, const struct uet_ses_source *source
 	return uet_name_write(&name, ep->addr_format, buf, &len) ? 0 : len;
 }
 
-static void report_rx(struct uet_ep *ep, const struct uet_ses_rx_result *res, uint64_t flags,
+static void report_rx(struct uet_ep *ep, const struct uet_ses_source *source, bool wanted,
 		      struct uet_cq_event *event)
 {
 	uint8_t name[128];
 	size_t len;
 
 	if ((ep->caps & FI_SOURCE_ERR) && event->src_addr == FI_ADDR_NOTAVAIL) {
-		len = source_name(ep, &res->source, name, sizeof(name));
+		len = source_name(ep, source, name, sizeof(name));
 		uet_cq_write_error(ep->rx_cq, event, 0, FI_EADDRNOTAVAIL, 0, name, len);
 		return;
 	}
-	if (!ep->rx_selective || (flags & FI_COMPLETION))
+	if (wanted)
 		uet_cq_write(ep->rx_cq, event);
+}
+
+void uet_ep_report_rx(struct uet_ep *ep, const struct uet_ses_source *source,
+		      struct uet_cq_event *event)
+{
+	event->src_addr = source_addr(ep, source);
+	report_rx(ep, source, true, event);
 }
 
 static int rx_error(int err)
@@ -299,12 +323,13 @@ static void on_rx_done(void *upper, struct uet_ses_rx *rx, const struct uet_ses_
 	if (!ep)
 		goto put;
 	fill_rx_event(ep, res, &event);
-	count(ep, FI_RECV, !res->err);
+	uet_ep_count(ep, FI_RECV, !res->err);
 	if (ep->rx_cq && res->err)
 		uet_cq_write_error(ep->rx_cq, &event, lost_bytes(res), rx_error(res->err),
 				   res->rc, NULL, 0);
 	else if (ep->rx_cq)
-		report_rx(ep, res, rx->flags, &event);
+		report_rx(ep, &res->source, !ep->rx_selective || (rx->flags & FI_COMPLETION),
+			  &event);
 put:
 	uet_ses_rx_put(owner->rxq, rx);
 }
@@ -312,6 +337,8 @@ put:
 const struct uet_ses_upper_ops uet_ep_ses_ops = {
 	.tx_done = on_tx_done,
 	.rx_done = on_rx_done,
+	.region = uet_target_region,
+	.rma_done = uet_target_rma_done,
 };
 
 static int describe_pattern(struct uet_ep *ep, const struct uet_recv_args *args,

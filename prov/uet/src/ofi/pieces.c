@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Several requests that are one operation to the application.
+ *
+ * All descriptors are there before the first piece starts, so that the call can still be
+ * refused as a whole. A later piece that the SES cannot take yet waits on fep->unsent. So does
+ * the last one of an unordered write with data until the others are done: the data may not be
+ * seen before everything was written. The first error counts; what has not started by then
+ * never does.
+ */
+#include "ofi/rma.h"
+
+#define PIECES_CHUNK 16	/* objects allocated at a time */
+
+void uet_pieces_init(struct uet_fep *fep)
+{
+	/* Each takes descriptors, which are limited. */
+	uet_pool_init(&fep->pieces, sizeof(struct uet_pieces), PIECES_CHUNK, 0);
+}
+
+static void put_unstarted(struct uet_fep *fep, struct uet_pieces *p)
+{
+	while (p->cnt > p->started)
+		uet_ses_tx_put(fep->ses, p->tx[--p->cnt]);
+}
+
+struct uet_pieces *uet_pieces_get(struct uet_fep *fep, uint8_t cnt)
+{
+	struct uet_pieces *p = uet_pool_get(&fep->pieces);
+	struct uet_ses_tx *tx;
+
+	if (!p)
+		return NULL;
+	*p = (struct uet_pieces){ .cnt = 0 };
+	uet_list_init(&p->link);
+	while (p->cnt < cnt) {
+		tx = uet_ses_tx_get(fep->ses);
+		if (!tx) {
+			uet_pieces_put(fep, p);
+			return NULL;
+		}
+		tx->flags = UET_TX_PIECE;
+		tx->context = p;
+		p->tx[p->cnt++] = tx;
+	}
+	return p;
+}
+
+void uet_pieces_put(struct uet_fep *fep, struct uet_pieces *p)
+{
+	put_unstarted(fep, p);
+	uet_pool_put(&fep->pieces, p);
+}
+
+static int start(struct uet_fep *fep, struct uet_pieces *p, uint64_t now)
+{
+	int ret;
+
+	while (p->started < p->cnt) {
+		if (p->last_waits && p->started + 1 == p->cnt && p->open)
+			return 0;
+		ret = uet_ses_send(fep->ses, p->tx[p->started], now);
+		if (ret)
+			return ret;
+		p->started++;
+		p->open++;
+	}
+	return 0;
+}
+
+int uet_pieces_start(struct uet_fep *fep, struct uet_pieces *p, uint64_t now)
+{
+	int ret = start(fep, p, now);
+
+	if (!p->started)
+		return ret;
+	if (p->started < p->cnt)
+		uet_list_add_tail(&fep->unsent, &p->link);
+	return 0;
+}
+
+void uet_pieces_done(struct uet_fep *fep, struct uet_ses_tx *tx, int err, uint32_t prov_errno)
+{
+	struct uet_pieces *p = tx->context;
+
+	p->open--;
+	if (err && !p->err) {
+		p->err = err;
+		p->prov_errno = prov_errno;
+		put_unstarted(fep, p);
+		uet_list_del(&p->link);
+	}
+	if (p->open || p->started < p->cnt)
+		return;
+	uet_ep_report_tx(p->ep, &p->event, p->wanted, p->err, p->prov_errno);
+	uet_pool_put(&fep->pieces, p);
+}
+
+void uet_pieces_progress(struct uet_fep *fep, uint64_t now)
+{
+	struct uet_list *pos, *next;
+	struct uet_pieces *p;
+
+	fep->unsent_due = false;
+	uet_list_for_each_safe(pos, next, &fep->unsent) {
+		p = uet_list_entry(pos, struct uet_pieces, link);
+		if (start(fep, p, now)) {
+			/* Normally what is under way makes room, and says so when it is done. */
+			fep->unsent_due = uet_ses_idle(fep->ses);
+			return;
+		}
+		if (p->started == p->cnt)
+			uet_list_del(&p->link);
+	}
+}

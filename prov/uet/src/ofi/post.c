@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * RMA and atomic operations: checked, cut at the borders of the target's segments, started.
+ */
+#include "ofi/mr.h"
+#include "ofi/rma.h"
+
+#define LEVEL_FLAGS (FI_COMPLETION | FI_INJECT_COMPLETE | FI_TRANSMIT_COMPLETE | \
+		     FI_DELIVERY_COMPLETE | FI_MORE | FI_INJECT)
+
+int uet_iov_len(const struct iovec *iov, size_t cnt, size_t *len)
+{
+	size_t total = 0;
+	size_t i;
+
+	if (cnt > UET_SES_IOV || (cnt && !iov))
+		return -FI_EINVAL;
+	for (i = 0; i < cnt; i++) {
+		if (__builtin_add_overflow(total, iov[i].iov_len, &total))
+			return -FI_EMSGSIZE;
+		if (iov[i].iov_len && !iov[i].iov_base)
+			return -FI_EINVAL;
+	}
+	*len = total;
+	return total > UET_SES_MAX_MSG ? -FI_EMSGSIZE : 0;
+}
+
+uint8_t uet_iov_cut(const struct iovec *iov, uint8_t cnt, size_t off, size_t len,
+		    struct iovec *out)
+{
+	uint8_t i, n = 0;
+	size_t here;
+
+	for (i = 0; i < cnt && len; i++) {
+		if (off >= iov[i].iov_len) {
+			off -= iov[i].iov_len;
+			continue;
+		}
+		here = uet_min_u64(iov[i].iov_len - off, len);
+		out[n].iov_base = (char *)iov[i].iov_base + off;
+		out[n++].iov_len = here;
+		len -= here;
+		off = 0;
+	}
+	return n;
+}
+
+static bool is_atomic(const struct uet_rma_op *op)
+{
+	return op->opcode == UET_OP_ATOMIC || op->opcode == UET_OP_FETCHING_ATOMIC;
+}
+
+/* Bits of the completion entry. */
+static uint64_t entry_flags(const struct uet_rma_op *op)
+{
+	bool fetches = op->opcode == UET_OP_READ || op->opcode == UET_OP_FETCHING_ATOMIC;
+
+	return (is_atomic(op) ? FI_ATOMIC : FI_RMA) | (fetches ? FI_READ : FI_WRITE);
+}
+
+static int check(const struct uet_ep *ep, const struct uet_rma_op *op)
+{
+	uint64_t legal = LEVEL_FLAGS;
+
+	if (!(ep->caps & (is_atomic(op) ? FI_ATOMIC : FI_RMA)))
+		return -FI_EOPNOTSUPP;
+	if (op->opcode == UET_OP_WRITE)
+		legal |= FI_REMOTE_CQ_DATA;
+	if (op->flags & ~legal)
+		return -FI_EBADFLAGS;
+	/* A read gives nothing that could be copied. */
+	if ((op->flags & FI_INJECT) && op->opcode != UET_OP_READ && op->len > ep->inject_size)
+		return -FI_EMSGSIZE;
+	return 0;
+}
+
+/* RUDI: no order, may happen twice, and nobody is told of it. */
+static bool may_repeat(const struct uet_ep *ep, const struct uet_rma_op *op, uint64_t key)
+{
+	return ep->key_flags && (key & UET_MR_KEY_IDEMPOTENT) && uet_config.rudi &&
+	       ep->mode == UET_MODE_RUD && !is_atomic(op) && !(op->flags & FI_REMOTE_CQ_DATA);
+}
+
+/* Operands of the piece at [@off, @off + @len). Returns 0 or -FI_EAGAIN. */
+static int cut_operands(struct uet_ep *ep, const struct uet_rma_op *op, size_t off, size_t len,
+			struct uet_ses_tx *tx)
+{
+	const struct uet_ses_amo *whole = &op->amo;
+	struct uet_ses_amo *amo = uet_ses_amo_get(ep->fep->ses);
+
+	if (!amo)
+		return -FI_EAGAIN;
+	tx->amo = amo;
+	amo->op = whole->op;
+	amo->type = whole->type;
+	amo->size = whole->size;
+	amo->compare_cnt = uet_iov_cut(whole->compare, whole->compare_cnt, off, len, amo->compare);
+	amo->result_cnt = uet_iov_cut(whole->result, whole->result_cnt, off, len, amo->result);
+	return 0;
+}
+
+/* @tx becomes the piece at [@off, @off + @seg->len). Returns 0 or -FI_EAGAIN. */
+static int describe(struct uet_ep *ep, const struct uet_rma_op *op,
+		    const struct uet_ses_dest *dest, const struct uet_rma_seg *seg, size_t off,
+		    struct uet_ses_tx *tx)
+{
+	tx->owner = ep;
+	tx->opcode = op->opcode;
+	tx->mode = (uint8_t)ep->mode;
+	tx->dest = *dest;
+	tx->dest.small = dest->small && ep->key_flags && (seg->key & UET_MR_KEY_OPTIMIZED);
+	tx->dc = op->flags & FI_DELIVERY_COMPLETE;
+	tx->inject = (op->flags & FI_INJECT) && op->opcode != UET_OP_READ;
+	tx->lazy = op->silent;
+	tx->key = seg->key;
+	tx->offset = seg->addr;
+	tx->len = seg->len;
+	tx->iov_cnt = uet_iov_cut(op->iov, op->iov_cnt, off, seg->len, tx->iov);
+	tx->flags |= entry_flags(op);
+	return is_atomic(op) ? cut_operands(ep, op, off, seg->len, tx) : 0;
+}
+
+static int post_one(struct uet_ep *ep, const struct uet_rma_op *op,
+		    const struct uet_ses_dest *dest, const struct uet_rma_seg *seg)
+{
+	struct uet_ses *ses = ep->fep->ses;
+	struct uet_ses_tx *tx = uet_ses_tx_get(ses);
+	int ret;
+
+	if (!tx)
+		return -FI_EAGAIN;
+	ret = describe(ep, op, dest, seg, 0, tx);
+	tx->context = op->context;
+	tx->has_data = op->flags & FI_REMOTE_CQ_DATA;
+	tx->data = op->data;
+	if (may_repeat(ep, op, seg->key))
+		tx->mode = UET_MODE_RUDI;
+	if (uet_ep_wants_entry(ep, op->flags, op->silent))
+		tx->flags |= FI_COMPLETION;
+	if (op->silent)
+		tx->flags |= UET_TX_DETACHED;
+	if (!ret)
+		ret = uet_ses_send(ses, tx, uet_clock_ns());
+	if (ret)
+		uet_ses_tx_put(ses, tx);
+	else if (op->silent)
+		ep->fep->detached++;
+	return ret;
+}
+
+static int describe_pieces(struct uet_ep *ep, const struct uet_rma_op *op,
+			   const struct uet_ses_dest *dest, struct uet_pieces *p)
+{
+	size_t off = 0;
+	uint8_t i, n = 0;
+	int ret;
+
+	for (i = 0; i < op->seg_cnt; i++) {
+		if (!op->seg[i].len)
+			continue;
+		ret = describe(ep, op, dest, &op->seg[i], off, p->tx[n++]);
+		if (ret)
+			return ret;
+		off += op->seg[i].len;
+	}
+	p->ep = ep;
+	p->wanted = uet_ep_wants_entry(ep, op->flags, op->silent);
+	p->event = (struct uet_cq_event){
+		.op_context = op->context,
+		.flags = entry_flags(op),
+		.len = op->len,
+		.src_addr = FI_ADDR_NOTAVAIL,
+	};
+	if (!(op->flags & FI_REMOTE_CQ_DATA))
+		return 0;
+	p->tx[n - 1]->has_data = true;
+	p->tx[n - 1]->data = op->data;
+	p->last_waits = ep->mode != UET_MODE_ROD;
+	return 0;
+}
+
+static int post_pieces(struct uet_ep *ep, const struct uet_rma_op *op,
+		       const struct uet_ses_dest *dest, uint8_t cnt)
+{
+	struct uet_pieces *p = uet_pieces_get(ep->fep, cnt);
+	int ret;
+
+	if (!p)
+		return -FI_EAGAIN;
+	ret = describe_pieces(ep, op, dest, p);
+	if (!ret)
+		ret = uet_pieces_start(ep->fep, p, uet_clock_ns());
+	if (ret)
+		uet_pieces_put(ep->fep, p);
+	return ret;
+}
+
+/* Segments that are not empty. */
+static uint8_t count_segs(const struct uet_rma_op *op, const struct uet_rma_seg **last)
+{
+	uint8_t i, n = 0;
+
+	*last = &op->seg[0];
+	for (i = 0; i < op->seg_cnt; i++) {
+		if (!op->seg[i].len)
+			continue;
+		*last = &op->seg[i];
+		n++;
+	}
+	return n;
+}
+
+static int post_locked(struct uet_ep *ep, const struct uet_rma_op *op)
+{
+	const struct uet_rma_seg *seg;
+	struct uet_ses_dest dest;
+	uint8_t segs;
+	int ret;
+
+	ret = check(ep, op);
+	if (!ret)
+		ret = uet_av_dest(ep->av, op->dest, &dest);
+	if (ret)
+		return ret;
+	if (uet_pieces_block(ep))
+		return -FI_EAGAIN;
+	segs = count_segs(op, &seg);
+	ret = segs > 1 ? post_pieces(ep, op, &dest, segs) : post_one(ep, op, &dest, seg);
+	if (!ret && !(op->flags & FI_MORE))
+		uet_pds_flush(ep->fep->pds);
+	return ret;
+}
+
+ssize_t uet_rma_post(struct uet_ep *ep, const struct uet_rma_op *op)
+{
+	if (uet_unlikely(!ep->tx_enabled))
+		return -FI_EOPBADSTATE;
+	uet_lock(&ep->fep->lock);
+	return uet_ep_posted(ep, post_locked(ep, op));
+}
