@@ -520,6 +520,41 @@ static void waiting_pdc_hands_its_place_on(void **state)
 	sim_free(&s);
 }
 
+/*
+ * The first of three in a row is refused for good: its work goes in front of that of the second,
+ * not behind it to the third.
+ */
+static void refused_work_stays_in_front(void **state)
+{
+	struct uet_pds_cfg cfg = sim_cfg();
+	struct sim s;
+	struct sim_msg *first, *next, *last;
+	struct uet_pdc *p;
+
+	(void)state;
+	sim_two(&s, 20);
+	sim_post(&s, 0, 1, UET_MODE_ROD, 1, 10);
+	assert_true(sim_run_done(&s, 1 * MSEC));
+	sim_restart(&s, 1, &cfg);
+	p = sim_pdc(&s, 0);
+	first = sim_post(&s, 0, 1, UET_MODE_ROD, 20, 10);
+	uet_pdc_drain(s.end[0].pds, p);
+	next = sim_post(&s, 0, 1, UET_MODE_ROD, 20, 10);
+	uet_pdc_drain(s.end[0].pds, p->successor);
+	last = sim_post(&s, 0, 1, UET_MODE_ROD, 20, 10);
+	assert_true(p->successor && p->successor->successor);
+	/* The floor above checks the order of what arrives. */
+	assert_true(sim_run_done(&s, 3 * SEC));
+	assert_int_equal(first->err, 0);
+	assert_int_equal(next->err, 0);
+	assert_int_equal(last->err, 0);
+	assert_true(first->done_at <= next->done_at && next->done_at < last->done_at);
+	assert_int_equal(sim_stats(&s, 0)->pdc_opened, 3);
+	sim_run_for(&s, 10 * SEC);
+	assert_int_equal(sim_pdcs(&s, 0) + sim_pdcs(&s, 1), 0);
+	sim_free(&s);
+}
+
 /* An emptied one that is about to vanish does not stand in the way of the next. */
 static void waiting_pdc_without_work_is_passed(void **state)
 {
@@ -661,6 +696,7 @@ int main(void)
 		cmocka_unit_test(waiting_pdc_survives_its_predecessor),
 		cmocka_unit_test(waiting_pdc_ends_first),
 		cmocka_unit_test(waiting_pdc_hands_its_place_on),
+		cmocka_unit_test(refused_work_stays_in_front),
 		cmocka_unit_test(waiting_pdc_without_work_is_passed),
 		cmocka_unit_test(long_absence_repeats_nothing),
 		cmocka_unit_test(contradicting_peer_is_given_up),

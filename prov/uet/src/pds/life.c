@@ -308,16 +308,30 @@ static void pick_again(struct uet_list *from, struct uet_list *again, bool sent_
 	}
 }
 
-/* Give the messages of @again to the PDC that carries on for {@dst, @mode}. */
-static bool carry_on(struct uet_pds *pds, const struct uet_addr *dst, uint8_t mode,
-		     struct uet_list *again, uint8_t reissues)
+/* May @pdc, which has not begun, take the messages of @again as well? */
+static bool has_psns_for(const struct uet_pdc *pdc, const struct uet_list *again)
 {
-	struct uet_pdc *pdc = uet_table_by_dst(pds, dst, mode);
+	uint64_t used = pdc->tx_end - pdc->start_psn;
+	struct uet_list *pos;
+
+	uet_list_for_each(pos, again)
+		used += uet_list_entry(pos, struct uet_pds_msg, link)->pkt_cnt;
+	return used <= UET_PDS_PSN_LIMIT;
+}
+
+/*
+ * Give the messages of @again to the PDC that carries on for {@dst, @mode}: to @next, which
+ * waited for their old one and has what was posted after them, or to the open one.
+ */
+static bool carry_on(struct uet_pds *pds, const struct uet_addr *dst, uint8_t mode,
+		     struct uet_list *again, uint8_t reissues, struct uet_pdc *next)
+{
+	struct uet_pdc *pdc = next ? next : uet_table_by_dst(pds, dst, mode);
 	struct uet_list newer;
 
 	if (!pdc)
 		pdc = uet_pdc_open(pds, dst, mode);
-	if (!pdc)
+	if (!pdc || (next && !has_psns_for(next, again)))
 		return false;
 	pdc->reissues = reissues;
 	uet_list_init(&newer);
@@ -341,6 +355,7 @@ void uet_pdc_reset(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t nack, bool 
 {
 	struct uet_addr dst = pdc->dst;
 	uint8_t mode = pdc->mode, reissues = pdc->reissues + 1;
+	struct uet_pdc *next = pdc->successor;
 	bool may = pdc->reissues < UET_PDS_REISSUES;
 	bool sent_too = retry && may && run_unanswered(pdc) && !may_be_forgotten(pds, pdc);
 	struct uet_list dead, again;
@@ -361,7 +376,7 @@ void uet_pdc_reset(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t nack, bool 
 	if (may)
 		pick_again(&dead, &again, sent_too);
 	release(pds, pdc, -ECONNRESET);
-	if (!uet_list_empty(&again) && !carry_on(pds, &dst, mode, &again, reissues))
+	if (!uet_list_empty(&again) && !carry_on(pds, &dst, mode, &again, reissues, next))
 		tell_failed(pds, &again, err, nack);
 	tell_failed(pds, &dead, err, nack);
 }
