@@ -39,7 +39,7 @@ static void overtakes(struct uet_pdc *pdc, const struct uet_txd *d)
 }
 
 /* @d has arrived, or its answer has: it leaves the state that it is in. */
-static void arrived(struct uet_pdc *pdc, struct uet_txd *d, struct news *news)
+static inline void arrived(struct uet_pdc *pdc, struct uet_txd *d, struct news *news)
 {
 	if (uet_txd_sent_once(d))
 		overtakes(pdc, d);
@@ -49,7 +49,7 @@ static void arrived(struct uet_pdc *pdc, struct uet_txd *d, struct news *news)
 	news->bytes += uet_txd_leave(pdc, d);
 }
 
-static void complete(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd *d,
+static inline void complete(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd *d,
 		     struct news *news)
 {
 	struct uet_pds_msg *msg = d->msg;

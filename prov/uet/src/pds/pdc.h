@@ -142,7 +142,6 @@ struct uet_pdc {
 	uint16_t hold_cnt;	/* those of them that belong to the message being sent */
 	uint32_t start_psn;	/* of both directions */
 	uint32_t tx_base, tx_next, tx_cack;
-	uint32_t tx_clear;	/* the peer keeps no answer up to here that we still need */
 	uint32_t tx_mpr;	/* the peer's MP_RANGE, not above UET_PDS_WINDOW */
 	uint32_t tx_end;	/* tx_next once everything posted is sent */
 	uint32_t run_psn;	/* first PSN sent when nothing else was open */
@@ -167,6 +166,7 @@ struct uet_pdc {
 	uint32_t rx_ooo;	/* bits set: packets received beyond the first hole */
 	uint32_t gap_psn;	/* ROD: expected PSN of the last ROD_OOO */
 	bool gap_known;		/* the source was told of gap_psn */
+	uint32_t tx_clear;	/* source side: the peer keeps no answer up to here that we need */
 	uint64_t gap_when;	/* ns */
 	uint64_t rx_bytes;
 	struct uet_bitmap rx_bits; /* PSNs [rx_next, rx_cack + 1024] */
