@@ -7,6 +7,7 @@
  * atomics travel as UET_OP_VENDOR_ATOMIC, described in docs/wire.md.
  */
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #include "ses/rma.h"
@@ -43,17 +44,19 @@ static void translate_mask(char *operand, char *compare, size_t n)
 	}
 }
 
-/* Element @k of the operands of @tx in wire form; @compare only for operations that compare. */
-static void encode_element(struct uet_ses_tx *tx, size_t k, uint8_t *operand, uint8_t *compare)
+/*
+ * The element @off bytes into the operands of @tx in wire form, to @operand; its compare value
+ * to @compare unless that is NULL.
+ */
+static void encode_element(struct uet_ses_tx *tx, size_t off, uint8_t *operand, uint8_t *compare)
 {
 	struct uet_ses_amo *amo = tx->amo;
 	struct uet_ses_cursor cur = { 0 };
 	char i[UET_AMO_SIZE_MAX], c[UET_AMO_SIZE_MAX];
 
-	uet_ses_iov_read(tx->iov, tx->iov_cnt, &tx->cur, k * amo->size, i, amo->size);
+	uet_ses_iov_read(tx->iov, tx->iov_cnt, &tx->cur, off, i, amo->size);
 	if (compare) {
-		uet_ses_iov_read(amo->compare, amo->compare_cnt, &cur, k * amo->size, c,
-				 amo->size);
+		uet_ses_iov_read(amo->compare, amo->compare_cnt, &cur, off, c, amo->size);
 		if (amo->op == UET_AMO_MSWAP)
 			translate_mask(i, c, amo->size);
 		uet_amo_swap(amo->type, compare, c, 1);
@@ -61,35 +64,56 @@ static void encode_element(struct uet_ses_tx *tx, size_t k, uint8_t *operand, ui
 	uet_amo_swap(amo->type, operand, i, 1);
 }
 
-void uet_ses_amo_encode(struct uet_ses *ses, struct uet_ses_tx *tx)
+void uet_ses_amo_uncopy(struct uet_ses *ses, struct uet_ses_tx *tx)
+{
+	if (tx->copy && tx->copy != uet_ses_amo_buf(tx)->small)
+		uet_pool_put(&ses->operand_pool, tx->copy);
+	tx->copy = NULL;
+}
+
+/* All elements of @tx, and behind them as many compare values, to tx->copy. */
+static void encode_payload(struct uet_ses_tx *tx, bool compare)
+{
+	uint8_t *wire = tx->copy;
+	size_t off;
+
+	if (tx->amo->op == UET_AMO_READ) {
+		memset(wire, 0, tx->len);
+		return;
+	}
+	for (off = 0; off < tx->len; off += tx->amo->size)
+		encode_element(tx, off, wire + off, compare ? wire + tx->len + off : NULL);
+}
+
+int uet_ses_amo_encode(struct uet_ses *ses, struct uet_ses_tx *tx)
 {
 	struct uet_ses_amo_buf *buf = uet_ses_amo_buf(tx);
 	const struct uet_ses_amo *amo = &buf->amo;
 	bool compare = uet_amo_is_compare(amo->op), fetch = tx->opcode != UET_OP_ATOMIC;
 	bool standard = !fetch || (tx->len == amo->size && tx->len <= sizeof(buf->swap_value) &&
 				   amo->type < VENDOR_TYPE_FIRST);
-	size_t len = tx->len, k;
+	size_t len = tx->len;
 
 	assert(amo->size > 0 && amo->size == uet_amo_size(amo->type) && len % amo->size == 0);
 	assert(len / amo->size <= uet_ses_amo_max(ses, amo->size, fetch, compare));
-	tx->copy = buf->wire;
+	assert(fetch || !compare);
+	tx->copy = buf->small;
 	buf->opcode = standard ? tx->opcode : UET_OP_VENDOR_ATOMIC;
 	if (standard && compare) {
 		size_t pad = sizeof(buf->swap_value) - len;
 
 		encode_element(tx, 0, buf->swap_value + pad, buf->compare_value + pad);
 		buf->request_length = sizeof(buf->swap_value) + sizeof(buf->compare_value);
-		return;
+		return 0;
 	}
 	buf->wire_len = (uint32_t)(compare ? 2 * len : len);
 	buf->request_length = buf->wire_len;
-	if (amo->op == UET_AMO_READ) {
-		memset(buf->wire, 0, len);
-		return;
-	}
-	for (k = 0; k < len / amo->size; k++)
-		encode_element(tx, k, buf->wire + k * amo->size,
-			       compare ? buf->wire + len + k * amo->size : NULL);
+	if (buf->wire_len > sizeof(buf->small))
+		tx->copy = uet_pool_get(&ses->operand_pool);
+	if (!tx->copy)
+		return -EAGAIN;
+	encode_payload(tx, compare);
+	return 0;
 }
 
 uint32_t uet_ses_amo_header(const struct uet_ses_tx *tx, struct uet_ses_req *req)

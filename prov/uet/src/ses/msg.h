@@ -147,6 +147,7 @@ struct uet_ses {
 	uint64_t ids[65536 / 64];	/* message ids in use */
 	struct uet_list reads[UET_SES_READ_BUCKETS];	/* those that await data, by id */
 	struct uet_pool amo_pool;
+	struct uet_pool operand_pool;	/* payloads of long atomics */
 	/* Serving RMA. */
 	struct uet_pool reply_pool;
 	struct uet_list replies;	/* that PDS did not take yet */

@@ -5,8 +5,6 @@
  * A read is cut into requests of one payload MTU. Each has its answer when its data is here -
  * inside the ACK or in the return direction - or an error; until then its message awaits.
  */
-#include <errno.h>
-
 #include "base/log.h"
 #include "ses/rma.h"
 

@@ -163,16 +163,19 @@ void uet_ses_read_data(struct uet_ses *ses, const struct uet_pds_rx *rx,
 
 /* ---- amo_tx.c ---- */
 
+/* Longest payload of an atomic that needs no buffer of its own. */
+#define UET_SES_AMO_SMALL 64
+
 /* Where the floor above gets its struct uet_ses_amo, and what is made of it for the wire. */
 struct uet_ses_amo_buf {
 	struct uet_ses_amo amo;
 	struct uet_ses_cursor cur;	/* in amo.result */
 	uint8_t opcode;			/* on the wire */
 	uint32_t request_length;
-	uint32_t wire_len;		/* payload bytes in wire */
+	uint32_t wire_len;		/* payload bytes */
 	uint8_t compare_value[16];
 	uint8_t swap_value[16];
-	uint8_t wire[];			/* payload_mtu bytes */
+	uint8_t small[UET_SES_AMO_SMALL];	/* the payload, if it is no longer */
 };
 
 static inline struct uet_ses_amo_buf *uet_ses_amo_buf(const struct uet_ses_tx *tx)
@@ -180,8 +183,14 @@ static inline struct uet_ses_amo_buf *uet_ses_amo_buf(const struct uet_ses_tx *t
 	return uet_container_of(tx->amo, struct uet_ses_amo_buf, amo);
 }
 
-/* Put the operands of @tx into the form in which they travel; tx->copy points there. */
-void uet_ses_amo_encode(struct uet_ses *ses, struct uet_ses_tx *tx);
+/*
+ * Put the operands of @tx into the form in which they travel; tx->copy points there. Returns 0
+ * or -EAGAIN (no memory).
+ */
+int uet_ses_amo_encode(struct uet_ses *ses, struct uet_ses_tx *tx);
+
+/* Undo uet_ses_amo_encode, if it was called. */
+void uet_ses_amo_uncopy(struct uet_ses *ses, struct uet_ses_tx *tx);
 
 /* The part of the header that is peculiar to atomics. Returns the bytes of payload. */
 uint32_t uet_ses_amo_header(const struct uet_ses_tx *tx, struct uet_ses_req *req);

@@ -34,8 +34,8 @@ static void pools_init(struct uet_ses *ses)
 		      cfg->max_tx);
 	uet_pool_init(&ses->hold_pool, sizeof(struct uet_ses_hold), CHUNK, 0);
 	uet_pool_init(&ses->flow_pool, sizeof(struct uet_ses_flow), CHUNK, 0);
-	uet_pool_init(&ses->amo_pool, sizeof(struct uet_ses_amo_buf) + cfg->payload_mtu, CHUNK,
-		      cfg->max_tx);
+	uet_pool_init(&ses->amo_pool, sizeof(struct uet_ses_amo_buf), CHUNK, cfg->max_tx);
+	uet_pool_init(&ses->operand_pool, cfg->payload_mtu, CHUNK, cfg->max_tx);
 	uet_pool_init(&ses->reply_pool, sizeof(struct uet_ses_reply) + cfg->payload_mtu, CHUNK,
 		      cfg->max_replies ? cfg->max_replies : UET_SES_REPLIES);
 }
@@ -104,6 +104,7 @@ void uet_ses_destroy(struct uet_ses *ses)
 	uet_pool_destroy(&ses->hold_pool);
 	uet_pool_destroy(&ses->flow_pool);
 	uet_pool_destroy(&ses->amo_pool);
+	uet_pool_destroy(&ses->operand_pool);
 	uet_pool_destroy(&ses->reply_pool);
 	uet_ses_rxq_destroy(ses->rma_rxq);
 	free(ses->rudi_data);

@@ -160,7 +160,9 @@ void uet_ses_tx_unpost(struct uet_ses *ses, struct uet_ses_tx *tx)
 
 void uet_ses_tx_uncopy(struct uet_ses *ses, struct uet_ses_tx *tx)
 {
-	if (tx->copy && !tx->amo)
+	if (tx->amo)
+		uet_ses_amo_uncopy(ses, tx);
+	else if (tx->copy)
 		uet_pool_put(&ses->copy_pool, tx->copy);
 	tx->copy = NULL;
 }
@@ -191,13 +193,13 @@ int uet_ses_send(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
 	assert(tx->len <= UET_SES_MAX_MSG && tx->iov_cnt <= UET_SES_IOV);
 	if (uet_unlikely(tx->mode == UET_MODE_UUD))
 		return uet_ses_dgram_send(ses, tx, now);
-	if (tx->amo) {
-		uet_ses_amo_encode(ses, tx);
-	} else if (tx->inject && tx->len > 0) {
+	ret = 0;
+	if (tx->amo)
+		ret = uet_ses_amo_encode(ses, tx);
+	else if (tx->inject && tx->len > 0)
 		ret = copy_payload(ses, tx);
-		if (ret)
-			return ret;
-	}
+	if (ret)
+		return ret;
 	tx->seq = ses->tx_seq++;
 	ses->tx_open++;
 	if (uet_ses_retry_enqueue(ses, tx))
