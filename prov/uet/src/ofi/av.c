@@ -13,6 +13,7 @@
 #include <rdma/fi_ext_uet.h>
 
 #include "ofi/attr.h"
+#include "ofi/avshare.h"
 #include "ofi/avtable.h"
 #include "ofi/stubs.h"
 
@@ -29,8 +30,17 @@ struct uet_av {
 	bool user_ids;			/* FI_AV_USER_ID: none until fi_av_set_user_id */
 	struct uet_eq *eq;
 	struct uet_lock lock;		/* protects table */
-	struct uet_avtable table;
+	struct uet_avtable table;	/* read through table_of */
+	struct uet_avshare *share;	/* named: what table mirrors; else NULL */
 };
+
+/* The table as it is now; the lock is held. */
+static struct uet_avtable *table_of(struct uet_av *av)
+{
+	if (uet_unlikely(av->share))
+		uet_avshare_sync(av->share, &av->table);
+	return &av->table;
+}
 
 static uint64_t index_of(const struct uet_av *av, fi_addr_t addr)
 {
@@ -48,7 +58,7 @@ static int get_name(struct uet_av *av, fi_addr_t addr, struct uet_name *name)
 	const struct uet_av_entry *entry;
 
 	uet_lock(&av->lock);
-	entry = uet_avtable_get(&av->table, index_of(av, addr));
+	entry = uet_avtable_get(table_of(av), index_of(av, addr));
 	if (entry)
 		*name = entry->name;
 	uet_unlock(&av->lock);
@@ -87,7 +97,7 @@ fi_addr_t uet_av_find(struct uet_av *av, const struct uet_ses_source *source)
 	fi_addr_t addr = FI_ADDR_NOTAVAIL;
 
 	uet_lock(&av->lock);
-	entry = uet_avtable_find(&av->table, &source->host, source->initiator);
+	entry = uet_avtable_find(table_of(av), &source->host, source->initiator);
 	if (entry)
 		addr = entry->user_id;
 	uet_unlock(&av->lock);
@@ -129,6 +139,8 @@ int uet_av_insert_begin(struct uet_av_insert *ins, struct uet_av *av, uint64_t c
 		return -FI_EINVAL;
 	if (count > INT_MAX)
 		return -FI_EINVAL;
+	if (av->share && uet_avshare_read_only(av->share))
+		return -FI_EINVAL;
 	if (av->async && !av->eq)
 		return -FI_ENOEQ;
 	*ins = (struct uet_av_insert){
@@ -149,7 +161,10 @@ static uint32_t enter(struct uet_av *av, const struct uet_name *name, const fi_a
 	bool fresh;
 
 	uet_lock(&av->lock);
-	index = uet_avtable_insert(&av->table, name, &fresh);
+	if (av->share)
+		index = uet_avshare_insert(av->share, &av->table, name, &fresh);
+	else
+		index = uet_avtable_insert(&av->table, name, &fresh);
 	if (index != UET_AV_NONE) {
 		entry = uet_avtable_get(&av->table, index);
 		if (user_id)
@@ -260,9 +275,13 @@ static bool remove_one(struct uet_av *av, fi_addr_t addr)
 	bool found;
 
 	uet_lock(&av->lock);
-	found = uet_avtable_get(&av->table, addr);
-	if (found)
-		uet_avtable_remove(&av->table, (uint32_t)addr);
+	if (av->share) {
+		found = uet_avshare_remove(av->share, &av->table, addr);
+	} else {
+		found = uet_avtable_get(&av->table, addr);
+		if (found)
+			uet_avtable_remove(&av->table, (uint32_t)addr);
+	}
 	uet_unlock(&av->lock);
 	return found;
 }
@@ -324,7 +343,7 @@ static int av_set_user_id(struct fid_av *fid, fi_addr_t fi_addr, fi_addr_t user_
 	if (flags || !av->user_ids)
 		return -FI_EINVAL;
 	uet_lock(&av->lock);
-	entry = uet_avtable_get(&av->table, fi_addr);
+	entry = uet_avtable_get(table_of(av), fi_addr);
 	if (entry)
 		entry->user_id = user_id;
 	uet_unlock(&av->lock);
@@ -359,6 +378,7 @@ static int av_close(struct fid *fid)
 		return -FI_EBUSY;
 	if (av->eq)
 		uet_ref_put(uet_eq_ref(av->eq));
+	uet_avshare_close(av->share);
 	uet_avtable_destroy(&av->table);
 	uet_lock_destroy(&av->lock);
 	uet_ref_put(&av->domain->ref);
@@ -413,16 +433,28 @@ static int check_attr(const struct fi_av_attr *attr)
 {
 	if (!attr || attr->flags & ~(FI_EVENT | FI_SYMMETRIC | FI_AV_USER_ID | FI_READ))
 		return -FI_EINVAL;
-	if (attr->name)
-		return -FI_ENOSYS;
 	/* Only a named vector can be there already. */
-	if (attr->flags & FI_READ)
+	if ((attr->flags & FI_READ) && !attr->name)
 		return -FI_EINVAL;
 	if (attr->type != FI_AV_UNSPEC && attr->type != FI_AV_MAP && attr->type != FI_AV_TABLE)
 		return -FI_EINVAL;
 	if (attr->rx_ctx_bits < 0 || attr->rx_ctx_bits > AV_MAX_RX_CTX_BITS)
 		return -FI_EINVAL;
 	return 0;
+}
+
+static int open_share(struct uet_av *av, struct fi_av_attr *attr)
+{
+	void *map;
+	int ret;
+
+	if (!attr->name)
+		return 0;
+	ret = uet_avshare_open(av->domain->name, attr->name, attr->flags & FI_READ, attr->count,
+			       &av->share, &map);
+	if (!ret)
+		attr->map_addr = map;
+	return ret;
 }
 
 int uet_av_open(struct fid_domain *domain, struct fi_av_attr *attr, struct fid_av **out,
@@ -442,6 +474,12 @@ int uet_av_open(struct fid_domain *domain, struct fi_av_attr *attr, struct fid_a
 		return -FI_ENOMEM;
 	}
 	av->domain = uet_container_of(domain, struct uet_domain, fid);
+	ret = open_share(av, attr);
+	if (ret) {
+		uet_avtable_destroy(&av->table);
+		free(av);
+		return ret;
+	}
 	uet_ref_get(&av->domain->ref);
 	uet_lock_init(&av->lock, av->domain->locked);
 	av->format = av->domain->info->addr_format;

@@ -194,10 +194,21 @@ static uint32_t lowest_free(struct uet_avtable *t)
 	return t->lowest;
 }
 
+/* Use entry @index, which is free. */
+static void fill(struct uet_avtable *t, uint32_t index, const struct uet_name *name,
+		 uint32_t refs)
+{
+	*entry_at(t, index) = (struct uet_av_entry){
+		.name = *name, .refs = refs, .user_id = index,
+	};
+	t->used[index / 64] |= 1ull << (index % 64);
+	t->count++;
+	hash_put(t, index);
+}
+
 uint32_t uet_avtable_insert(struct uet_avtable *t, const struct uet_name *name, bool *fresh)
 {
 	uint32_t index = find_name(t, name);
-	struct uet_av_entry *entry;
 
 	*fresh = index == UET_AV_NONE;
 	if (!*fresh) {
@@ -209,11 +220,7 @@ uint32_t uet_avtable_insert(struct uet_avtable *t, const struct uet_name *name, 
 	index = lowest_free(t);
 	if (index == UET_AV_NONE)
 		return UET_AV_NONE;
-	entry = entry_at(t, index);
-	*entry = (struct uet_av_entry){ .name = *name, .refs = 1, .user_id = index };
-	t->used[index / 64] |= 1ull << (index % 64);
-	t->count++;
-	hash_put(t, index);
+	fill(t, index, name, 1);
 	return index;
 }
 
@@ -228,4 +235,33 @@ void uet_avtable_remove(struct uet_avtable *t, uint32_t index)
 	t->count--;
 	if (index < t->lowest)
 		t->lowest = index;
+}
+
+bool uet_avtable_place(struct uet_avtable *t, uint32_t index, const struct uet_name *name,
+		       uint32_t refs)
+{
+	struct uet_av_entry *entry = uet_avtable_get(t, index);
+
+	if (entry && same_name(&entry->name, name)) {
+		entry->refs = refs;
+		return true;
+	}
+	uet_avtable_clear(t, index);
+	if (2 * (uint64_t)t->count > t->hash_mask && hash_grow(t))
+		return false;
+	while (index / CHUNK >= t->chunk_cnt)
+		if (add_chunk(t))
+			return false;
+	fill(t, index, name, refs);
+	return true;
+}
+
+void uet_avtable_clear(struct uet_avtable *t, uint64_t index)
+{
+	struct uet_av_entry *entry = uet_avtable_get(t, index);
+
+	if (!entry)
+		return;
+	entry->refs = 1;
+	uet_avtable_remove(t, (uint32_t)index);
 }

@@ -47,6 +47,16 @@ uint32_t uet_avtable_insert(struct uet_avtable *t, const struct uet_name *name, 
 /* Drop a reference of entry @index, which exists; the entry goes with the last one. */
 void uet_avtable_remove(struct uet_avtable *t, uint32_t index);
 
+/*
+ * Make entry @index (< 2^30) be @name with @refs references, whatever it was before; it keeps its
+ * user_id if the name stays. Returns false when out of memory.
+ */
+bool uet_avtable_place(struct uet_avtable *t, uint32_t index, const struct uet_name *name,
+		       uint32_t refs);
+
+/* Let there be no entry @index, whatever its references. */
+void uet_avtable_clear(struct uet_avtable *t, uint64_t index);
+
 /* Entry @index; NULL if there is none. Valid until it is removed. */
 struct uet_av_entry *uet_avtable_get(const struct uet_avtable *t, uint64_t index);
 
