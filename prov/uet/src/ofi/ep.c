@@ -447,6 +447,8 @@ static void ep_attrs(struct uet_ep *ep)
 	ep->inject_size = info->tx_attr->inject_size;
 	ep->mode = info->tx_attr->msg_order ? UET_MODE_ROD : UET_MODE_RUD;
 	ep->key_flags = uet_mr_mode_bits(ep->domain->mr_mode) & FI_MR_PROV_KEY;
+	if (info->ep_attr->type == FI_EP_DGRAM)
+		ep->mode = UET_MODE_UUD;
 	ep->addr_format = info->addr_format;
 }
 
@@ -497,6 +499,11 @@ int uet_ep_open(struct fid_domain *domain_fid, struct fi_info *info, struct fid_
 	if (ret) {
 		uet_ep_free(ep);
 		return ret;
+	}
+	ep->max_msg_size = UET_SES_MAX_MSG;
+	if (ep->mode == UET_MODE_UUD) {
+		ep->max_msg_size = ep->fep->payload_mtu;
+		ep->fid.tagged = &uet_no_tagged_ops;
 	}
 	*out = &ep->fid;
 	return 0;

@@ -43,11 +43,12 @@ struct uet_ep {
 	bool enabled;
 	bool tx_enabled, rx_enabled;	/* and operations of this direction can be posted */
 	bool tx_selective, rx_selective; /* CQ bound with FI_SELECTIVE_COMPLETION */
-	enum uet_pds_mode mode;		/* of sends: ROD when msg_order asks for order */
+	enum uet_pds_mode mode;		/* of sends: ROD when msg_order asks for order, UUD */
 	bool key_flags;			/* keys are chosen by providers: their bits mean something */
 	uint64_t caps;
 	uint64_t tx_op_flags, rx_op_flags;
 	size_t inject_size;
+	size_t max_msg_size;		/* of sends */
 	struct uet_av *av;
 	struct uet_cq *tx_cq, *rx_cq;
 	struct uet_eq *eq;

@@ -226,9 +226,10 @@ static int check_ep_type(enum fi_ep_type type)
 {
 	char text[64];
 
-	if (type == FI_EP_UNSPEC || type == FI_EP_RDM)
+	if (type == FI_EP_UNSPEC || type == FI_EP_RDM || type == FI_EP_DGRAM)
 		return 0;
-	FI_INFO(&uet_prov, FI_LOG_CORE, "ep_attr->type: %s asked, FI_EP_RDM offered\n",
+	FI_INFO(&uet_prov, FI_LOG_CORE, "ep_attr->type: %s asked, FI_EP_RDM and FI_EP_DGRAM "
+		"offered\n",
 		fi_tostr_r(text, sizeof(text), &type, FI_TYPE_EP_TYPE));
 	return NO;
 }
@@ -580,6 +581,19 @@ static int fill_domain(struct fi_domain_attr *d, const struct fi_domain_attr *as
 			asked->auth_key_size);
 }
 
+/*
+ * Who can leave room in front of messages is told that it is wanted, and that none is needed
+ * (msg_prefix_size 0): consumers that insist on the mode run all the same.
+ */
+static uint64_t prefix_mode(const struct fi_info *asked)
+{
+	uint64_t mode = asked->mode;
+
+	if (asked->tx_attr && asked->rx_attr)
+		mode |= asked->tx_attr->mode & asked->rx_attr->mode;
+	return mode & FI_MSG_PREFIX;
+}
+
 int uet_hints_apply(struct fi_info *info, const struct fi_info *hints,
 		    const struct uet_port *port)
 {
@@ -588,6 +602,9 @@ int uet_hints_apply(struct fi_info *info, const struct fi_info *hints,
 	int ret;
 
 	info->caps = wanted_caps(asked);
+	info->mode = prefix_mode(asked);
+	info->tx_attr->mode = info->mode;
+	info->rx_attr->mode = info->mode;
 	fill_tx(info->tx_attr, info->caps, asked->tx_attr, port);
 	fill_rx(info->rx_attr, info->caps, asked->rx_attr);
 	/* Who asks for nothing is shown what there is; who asks gets what he asked for. */

@@ -11,6 +11,7 @@
 #include <rdma/fi_ext_uet.h>
 
 #include "base/log.h"
+#include "ofi/dgram.h"
 #include "ofi/registry.h"
 
 struct uet_info_sys uet_info_sys = {
@@ -19,11 +20,16 @@ struct uet_info_sys uet_info_sys = {
 	.route = uet_ports_route,
 };
 
+/* In the flags: a utility provider looks for something to run on (see fi_provider(7)). */
+#define UET_CORE_PROVIDERS (1ull << 59)
+
 /* One call of fi_getinfo. */
 struct query {
 	uint32_t version;
 	const struct fi_info *hints;	/* or NULL */
 	uint32_t format;		/* hints' address format */
+	bool dgram;			/* FI_EP_DGRAM is being added, not FI_EP_RDM */
+	bool layered;			/* for a provider that would run on this one */
 	char domain[IF_NAMESIZE];	/* of the open domain in the hints, or "" */
 	struct uet_lookup src;		/* where to be; empty: anywhere */
 	struct uet_lookup dst;		/* whom to reach; empty: nobody in particular */
@@ -136,6 +142,8 @@ static int fill(struct fi_info *info, const struct query *q, const struct uet_po
 
 	info->addr_format = answer_format(q, port);
 	ret = uet_hints_apply(info, q->hints, port);
+	if (q->dgram)
+		uet_dgram_narrow(info, port);
 	if (!ret)
 		ret = set_addr(&info->src_addr, &info->src_addrlen, info->addr_format, src);
 	if (!ret && dst)
@@ -221,6 +229,8 @@ static bool fits(const struct query *q, const struct uet_port *port)
 {
 	if (q->domain[0] && strcmp(q->domain, port->name))
 		return false;
+	if (q->dgram && !uet_dgram_fits(q->hints, port))
+		return false;
 	return uet_port_usable(port) && uet_hints_check_port(q->hints, port);
 }
 
@@ -301,6 +311,26 @@ static int add_candidates(struct query *q)
 	return ret;
 }
 
+static enum fi_ep_type asked_type(const struct query *q)
+{
+	return q->hints && q->hints->ep_attr ? q->hints->ep_attr->type : FI_EP_UNSPEC;
+}
+
+/* Reliable endpoints first: who takes what comes first wants those. */
+static int add_types(struct query *q)
+{
+	enum fi_ep_type type = asked_type(q);
+	int ret = 0;
+
+	if (type != FI_EP_DGRAM)
+		ret = add_candidates(q);
+	/* Reliability over these datagrams is there already: nobody needs ofi_rxd for it. */
+	if (ret || type == FI_EP_RDM || q->layered)
+		return ret;
+	q->dgram = true;
+	return add_candidates(q);
+}
+
 static void explain_empty(const struct query *q)
 {
 	const struct fi_info *h = q->hints;
@@ -319,7 +349,7 @@ static int answer(struct query *q)
 	/* A filter that cannot be parsed has been complained of, and leaves no port. */
 	if (ret)
 		return ret == -FI_ENOMEM ? ret : -FI_ENODATA;
-	ret = add_candidates(q);
+	ret = add_types(q);
 	uet_info_sys.free(q->ports);
 	if (!ret && q->head)
 		return 0;
@@ -341,7 +371,9 @@ static int refuse_child(void)
 int uet_getinfo(uint32_t version, const char *node, const char *service, uint64_t flags,
 		const struct fi_info *hints, struct fi_info **info)
 {
-	struct query q = { .version = version, .hints = hints };
+	struct query q = {
+		.version = version, .hints = hints, .layered = flags & UET_CORE_PROVIDERS,
+	};
 	int ret;
 
 	*info = NULL;
@@ -377,9 +409,12 @@ int uet_info_check(uint32_t version, const struct fi_info *info)
 		uet_refuse("info", "incomplete: fi_getinfo never leaves out attributes\n");
 		return -FI_EINVAL;
 	}
-	if (info->ep_attr->type != FI_EP_RDM && info->ep_attr->type != FI_EP_UNSPEC) {
-		uet_refuse("ep_attr->type", "only FI_EP_RDM offered\n");
+	if (info->ep_attr->type != FI_EP_RDM && info->ep_attr->type != FI_EP_DGRAM &&
+	    info->ep_attr->type != FI_EP_UNSPEC) {
+		uet_refuse("ep_attr->type", "only FI_EP_RDM and FI_EP_DGRAM offered\n");
 		return -FI_ENOSYS;
 	}
+	if (info->ep_attr->type == FI_EP_DGRAM && !uet_dgram_fits(info, NULL))
+		return -FI_EINVAL;
 	return uet_hints_check(version, info) ? -FI_EINVAL : 0;
 }

@@ -111,6 +111,7 @@ static struct uet_ep *context_create(struct uet_sep *sep, const struct fi_info *
 	if (!ep)
 		return NULL;
 	ep->fid.cm = &uet_no_cm_ops;
+	ep->max_msg_size = UET_SES_MAX_MSG;
 	return ep;
 }
 

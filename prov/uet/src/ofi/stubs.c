@@ -261,3 +261,63 @@ struct fi_ops_ep uet_no_ep_ops = {
 	.rx_size_left = no_size_left,
 	.tx_size_left = no_size_left,
 };
+
+static ssize_t no_trecv(struct fid_ep *ep, void *buf, size_t len, void *desc, fi_addr_t src_addr,
+			uint64_t tag, uint64_t ignore, void *context)
+{
+	return -FI_ENOSYS;
+}
+
+static ssize_t no_trecvv(struct fid_ep *ep, const struct iovec *iov, void **desc, size_t count,
+			 fi_addr_t src_addr, uint64_t tag, uint64_t ignore, void *context)
+{
+	return -FI_ENOSYS;
+}
+
+static ssize_t no_tmsg(struct fid_ep *ep, const struct fi_msg_tagged *msg, uint64_t flags)
+{
+	return -FI_ENOSYS;
+}
+
+static ssize_t no_tsend(struct fid_ep *ep, const void *buf, size_t len, void *desc,
+			fi_addr_t dest_addr, uint64_t tag, void *context)
+{
+	return -FI_ENOSYS;
+}
+
+static ssize_t no_tsendv(struct fid_ep *ep, const struct iovec *iov, void **desc, size_t count,
+			 fi_addr_t dest_addr, uint64_t tag, void *context)
+{
+	return -FI_ENOSYS;
+}
+
+static ssize_t no_tinject(struct fid_ep *ep, const void *buf, size_t len, fi_addr_t dest_addr,
+			  uint64_t tag)
+{
+	return -FI_ENOSYS;
+}
+
+static ssize_t no_tsenddata(struct fid_ep *ep, const void *buf, size_t len, void *desc,
+			    uint64_t data, fi_addr_t dest_addr, uint64_t tag, void *context)
+{
+	return -FI_ENOSYS;
+}
+
+static ssize_t no_tinjectdata(struct fid_ep *ep, const void *buf, size_t len, uint64_t data,
+			      fi_addr_t dest_addr, uint64_t tag)
+{
+	return -FI_ENOSYS;
+}
+
+struct fi_ops_tagged uet_no_tagged_ops = {
+	.size = sizeof(struct fi_ops_tagged),
+	.recv = no_trecv,
+	.recvv = no_trecvv,
+	.recvmsg = no_tmsg,
+	.send = no_tsend,
+	.sendv = no_tsendv,
+	.sendmsg = no_tmsg,
+	.inject = no_tinject,
+	.senddata = no_tsenddata,
+	.injectdata = no_tinjectdata,
+};

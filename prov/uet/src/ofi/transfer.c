@@ -139,7 +139,10 @@ static int check_send(const struct uet_ep *ep, const struct uet_send_args *args,
 {
 	if (args->flags & ~SEND_FLAGS)
 		return -FI_EBADFLAGS;
-	if (len > UET_SES_MAX_MSG)
+	/* Nobody would tell of the delivery of a datagram. */
+	if ((args->flags & FI_DELIVERY_COMPLETE) && ep->mode == UET_MODE_UUD)
+		return -FI_EBADFLAGS;
+	if (len > ep->max_msg_size)
 		return -FI_EMSGSIZE;
 	if ((args->flags & FI_INJECT) && len > ep->inject_size)
 		return -FI_EMSGSIZE;
@@ -149,6 +152,13 @@ static int check_send(const struct uet_ep *ep, const struct uet_send_args *args,
 bool uet_ep_wants_entry(const struct uet_ep *ep, uint64_t flags, bool silent)
 {
 	return !silent && (!ep->tx_selective || (flags & FI_COMPLETION));
+}
+
+static uint8_t send_opcode(const struct uet_ep *ep, uint64_t flags)
+{
+	if (ep->mode == UET_MODE_UUD)
+		return UET_OP_DATAGRAM_SEND;
+	return flags & FI_TAGGED ? UET_OP_TAGGED_SEND : UET_OP_SEND;
 }
 
 static int describe_send(struct uet_ep *ep, const struct uet_send_args *args,
@@ -165,7 +175,7 @@ static int describe_send(struct uet_ep *ep, const struct uet_send_args *args,
 		return ret;
 	tx->owner = ep;
 	tx->iov_cnt = (uint8_t)args->count;
-	tx->opcode = args->flags & FI_TAGGED ? UET_OP_TAGGED_SEND : UET_OP_SEND;
+	tx->opcode = send_opcode(ep, args->flags);
 	tx->mode = (uint8_t)ep->mode;
 	tx->dc = args->flags & FI_DELIVERY_COMPLETE;
 	tx->has_data = args->flags & FI_REMOTE_CQ_DATA;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Datagrams (UEC 3.4.4, DATAGRAM_SEND): one packet of mode UUD, of which nobody tells what
- * became. One that finds no receive is dropped.
+ * became. One that finds no receive waits for one as long as there is room, else is dropped.
  */
 #include <assert.h>
 #include <string.h>
@@ -42,6 +42,7 @@ int uet_ses_dgram_send(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
 	tx->garbled = false;
 	tx->err = 0;
 	tx->nack = 0;
+	tx->rc = UET_RC_OK;
 	uet_list_add_tail(&ses->finished, &tx->link);
 	ses->next = 0;
 	return 0;
@@ -52,6 +53,23 @@ static bool acceptable(const struct uet_ses *ses, const struct uet_ses_req *req,
 	return req->opcode == UET_OP_DATAGRAM_SEND && req->version == 0 && !req->ie &&
 	       req->format != UET_HDR_REQUEST_SMALL && req->som && req->eom &&
 	       req->request_length <= avail && uet_ses_check_target(ses, req) == UET_RC_OK;
+}
+
+/* No receive waits for @in: make it an unexpected message, within the limits for these. */
+static void keep(struct uet_ses *ses, struct uet_ses_in *in, const uint8_t *payload)
+{
+	if (!uet_ses_unex_admit(in->rxq) || !uet_ses_unex_store(in)) {
+		ses->stats.drop_datagram++;
+		uet_ses_in_put(in);
+		return;
+	}
+	if (in->request_length) {
+		memcpy(in->unex.buf, payload, in->request_length);
+		in->unex.lo = 0;
+		in->unex.hi = in->request_length;
+	}
+	in->received = in->request_length;
+	uet_ses_unex_add(in);
 }
 
 void uet_ses_dgram_packet(struct uet_ses *ses, const struct uet_pds_rx *rx,
@@ -72,8 +90,7 @@ void uet_ses_dgram_packet(struct uet_ses *ses, const struct uet_pds_rx *rx,
 	in->data = req->header_data;
 	in->rx = uet_ses_match_posted(rxq, in);
 	if (!in->rx) {
-		ses->stats.drop_datagram++;
-		uet_ses_in_put(in);
+		keep(ses, in, payload);
 		return;
 	}
 	in->state = UET_IN_MATCHED;
