@@ -127,9 +127,10 @@ static const struct single {
 	  FI_MSG | FI_NAMED_RX_CTX | FI_SEND | FI_RECV | FI_LOCAL_COMM | FI_REMOTE_COMM },
 	{ I(caps), FI_MSG | FI_MULTICAST, ANY, NO, 0 },
 	{ I(caps), FI_MSG | FI_COLLECTIVE, ANY, NO, 0 },
-	{ I(caps), FI_MSG | FI_SHARED_AV, ANY, NO, 0 },
+	{ I(caps), FI_MSG | FI_SHARED_AV, ANY, OK,
+	  FI_MSG | FI_SHARED_AV | FI_SEND | FI_RECV | FI_LOCAL_COMM | FI_REMOTE_COMM },
 	{ I(caps), FI_MSG | 1, ANY, NO, 0 },
-	{ I(mode), ECHO, ANY, OK, 0 },
+	{ I(mode), ECHO, ANY, OK, FI_MSG_PREFIX },
 	{ I(mode), 0, ANY, OK, 0 },
 	{ I(addr_format), FI_ADDR_EFA, ANY, NO, 0 },
 	{ I(addr_format), FI_SOCKADDR_IB, ANY, NO, 0 },
@@ -280,9 +281,10 @@ static const struct single {
 	{ D(mr_cnt), 65537, V(4), OK, 65536 },
 	{ D(max_err_data), 128, ANY, OK, 128 },
 	{ D(max_err_data), 129, ANY, NO, 0 },
-	{ D(caps), FI_LOCAL_COMM, ANY, OK, FI_LOCAL_COMM | FI_REMOTE_COMM },
-	{ D(caps), FI_SHARED_AV, ANY, NO, 0 },
-	{ D(caps), FI_SHARED_AV, V(4), OK, FI_LOCAL_COMM | FI_REMOTE_COMM },
+	{ D(caps), FI_LOCAL_COMM, ANY, OK, FI_LOCAL_COMM | FI_REMOTE_COMM | FI_SHARED_AV },
+	{ D(caps), FI_SHARED_AV, ANY, OK, FI_LOCAL_COMM | FI_REMOTE_COMM | FI_SHARED_AV },
+	{ D(caps), FI_MSG, ANY, NO, 0 },
+	{ D(caps), FI_MSG, V(4), OK, FI_LOCAL_COMM | FI_REMOTE_COMM | FI_SHARED_AV },
 	{ D(mode), ECHO, ANY, OK, 0 },
 	{ D(tclass), FI_TC_LOW_LATENCY, ANY, OK, ECHO },
 	{ D(tclass), 0x300, ANY, NO, 0 },
@@ -360,7 +362,7 @@ static void every_cap(void **state)
 		FI_REMOTE_COMM,
 	};
 	const uint64_t all = TX_ALL | RX_SHOWN | COMM | FI_SOURCE | FI_SOURCE_ERR |
-			     FI_NAMED_RX_CTX;
+			     FI_NAMED_RX_CTX | FI_SHARED_AV;
 	const uint64_t primary = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV | FI_RMA | FI_ATOMIC;
 	struct fi_info *hints = fi_allocinfo(), *info;
 	uint64_t caps;
@@ -717,7 +719,7 @@ static void edited_infos(void **state)
 	info->ep_attr->type = FI_EP_MSG;
 	assert_int_equal(uet_info_check(ANY, info), -FI_ENOSYS);
 	info->ep_attr->type = FI_EP_DGRAM;
-	assert_int_equal(uet_info_check(ANY, info), -FI_ENOSYS);
+	assert_int_equal(uet_info_check(ANY, info), -FI_EINVAL);
 	info->ep_attr->type = FI_EP_RDM;
 	info->tx_attr = NULL;
 	assert_int_equal(uet_info_check(ANY, info), -FI_EINVAL);

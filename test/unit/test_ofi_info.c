@@ -22,6 +22,16 @@
 
 #define API FI_VERSION(1, 17)
 
+/* True if the reliable endpoints of an answer end here: after them come datagrams only. */
+static bool is_dgram(const struct fi_info *info)
+{
+	if (info->ep_attr->type != FI_EP_DGRAM)
+		return false;
+	for (; info; info = info->next)
+		assert_int_equal(info->ep_attr->type, FI_EP_DGRAM);
+	return true;
+}
+
 /* What the answer says, as text: "eth0 192.0.2.10:0" or "... > 192.0.2.1:5", "; " between. */
 static void describe(const struct fi_info *info, char *buf, size_t len)
 {
@@ -30,7 +40,7 @@ static void describe(const struct fi_info *info, char *buf, size_t len)
 	size_t used = 0;
 
 	buf[0] = '\0';
-	for (; info; info = info->next) {
+	for (; info && !is_dgram(info); info = info->next) {
 		assert_int_equal(uet_name_read_local(&name, info->addr_format, info->src_addr,
 						     info->src_addrlen), 0);
 		used += (size_t)snprintf(buf + used, len - used, "%s%s %s", used ? "; " : "",
@@ -308,13 +318,60 @@ static void two_ways_of_addressing_memory(void **state)
 	(void)state;
 	hints->domain_attr->mr_mode = virt | FI_MR_LOCAL | FI_MR_ENDPOINT;
 	assert_int_equal(uet_getinfo(API, NULL, NULL, 0, hints, &info), 0);
-	for (i = info; i; i = i->next, n++) {
+	for (i = info; i && !is_dgram(i); i = i->next, n++) {
 		assert_int_equal(i->domain_attr->mr_mode, n % 2 ? virt : 0);
 		if (n % 2 == 0)
 			assert_string_equal(i->domain_attr->name, i->next->domain_attr->name);
 	}
 	assert_int_equal(n, 2 * FAKE_USABLE);
 	fi_freeinfo(info);
+	fi_freeinfo(hints);
+}
+
+/* ---- datagrams ---- */
+
+/* Number of answers of @type to @hints with @flags. */
+static size_t count_type(const struct fi_info *hints, uint64_t flags, enum fi_ep_type type)
+{
+	struct fi_info *info, *i;
+	size_t n = 0;
+	int ret = uet_getinfo(API, NULL, NULL, flags, hints, &info);
+
+	assert_true(ret == 0 || ret == -FI_ENODATA);
+	for (i = info; i; i = i->next)
+		n += i->ep_attr->type == type;
+	fi_freeinfo(info);
+	return n;
+}
+
+static void datagrams(void **state)
+{
+	const uint64_t layered = 1ull << 59;
+	struct fi_info *hints = fi_allocinfo(), *info;
+
+	(void)state;
+	assert_int_equal(count_type(NULL, 0, FI_EP_RDM), FAKE_USABLE);
+	assert_int_equal(count_type(NULL, 0, FI_EP_DGRAM), FAKE_USABLE);
+	assert_int_equal(count_type(hints, 0, FI_EP_DGRAM), FAKE_USABLE);
+	assert_int_equal(count_type(hints, layered, FI_EP_DGRAM), 0);
+	assert_int_equal(count_type(hints, layered, FI_EP_RDM), FAKE_USABLE);
+	hints->caps = FI_TAGGED;
+	assert_int_equal(count_type(hints, 0, FI_EP_DGRAM), 0);
+	hints->ep_attr->type = FI_EP_RDM;
+	hints->caps = FI_MSG;
+	assert_int_equal(count_type(hints, 0, FI_EP_DGRAM), 0);
+	hints->ep_attr->type = FI_EP_DGRAM;
+	assert_int_equal(count_type(hints, 0, FI_EP_DGRAM), FAKE_USABLE);
+	assert_int_equal(count_type(hints, 0, FI_EP_RDM), 0);
+	assert_int_equal(uet_getinfo(API, NULL, NULL, layered, hints, &info), -FI_ENODATA);
+	/* Only some ports have packets of that size. */
+	hints->ep_attr->max_msg_size = 2048;
+	assert_int_equal(uet_getinfo(API, NULL, NULL, 0, hints, &info), 0);
+	assert_string_equal(info->domain_attr->name, "eth1");
+	assert_int_equal(info->ep_attr->max_msg_size, 8192);
+	fi_freeinfo(info);
+	hints->ep_attr->max_msg_size = 16384;
+	assert_int_equal(uet_getinfo(API, NULL, NULL, 0, hints, &info), -FI_ENODATA);
 	fi_freeinfo(hints);
 }
 
@@ -694,6 +751,7 @@ int main(void)
 		cmocka_unit_test(names),
 		cmocka_unit_test(rubbish_addresses),
 		cmocka_unit_test(two_ways_of_addressing_memory),
+		cmocka_unit_test(datagrams),
 		cmocka_unit_test(consumers),
 		cmocka_unit_test(answers_mixed_with_hints),
 		cmocka_unit_test(layers_above),

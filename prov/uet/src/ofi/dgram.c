@@ -23,8 +23,8 @@ static bool exceeds(const char *what, size_t asked, size_t offered)
 {
 	if (asked <= offered)
 		return false;
-	FI_INFO(&uet_prov, FI_LOG_CORE, "%s: %zu asked, at most %zu offered by datagram endpoints\n",
-		what, asked, offered);
+	FI_INFO(&uet_prov, FI_LOG_CORE, "%s: %zu asked, at most %zu offered by datagram "
+		"endpoints\n", what, asked, offered);
 	return true;
 }
 
