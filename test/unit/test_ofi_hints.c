@@ -208,7 +208,7 @@ static const struct single {
 	{ E(type), FI_EP_UNSPEC, ANY, OK, FI_EP_RDM },
 	{ E(type), FI_EP_RDM, ANY, OK, FI_EP_RDM },
 	{ E(type), FI_EP_MSG, ANY, NO, 0 },
-	{ E(type), FI_EP_DGRAM, ANY, NO, 0 },
+	{ E(type), FI_EP_DGRAM, ANY, OK, FI_EP_RDM },	/* narrowed afterwards */
 	{ E(protocol), 0, ANY, OK, FI_PROTO_UET },
 	{ E(protocol), FI_PROTO_UET, ANY, OK, FI_PROTO_UET },
 	{ E(protocol), FI_PROTO_UDP, ANY, NO, 0 },
