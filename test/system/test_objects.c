@@ -310,12 +310,8 @@ static void no_objects(struct sys_ep *e)
 	struct fi_tx_attr tx_attr = { 0 };
 	struct fi_rx_attr rx_attr = { 0 };
 	struct fid_ep *ep;
-	struct fid_stx *stx;
 	void *ops = NULL;
 
-	refused(fi_scalable_ep(e->domain, e->info, &ep, NULL));
-	refused(fi_stx_context(e->domain, &tx_attr, &stx, NULL));
-	refused(fi_srx_context(e->domain, &rx_attr, &ep, NULL));
 	refused(fi_tx_context(e->ep, 0, &tx_attr, &ep, NULL));
 	refused(fi_rx_context(e->ep, 0, &rx_attr, &ep, NULL));
 	refused(fi_ep_alias(e->ep, &ep, 0));
@@ -488,12 +484,10 @@ static void av_remove_pending(struct sys *s, const void *arg)
 
 static void av_calls(struct sys *s, const void *arg)
 {
-	struct fi_av_attr attr = { .type = FI_AV_TABLE, .name = "shared" };
 	struct sockaddr_in bad = { .sin_family = AF_INET };
 	struct sockaddr_in sin, list[3];
 	fi_addr_t addr[12];
 	struct sys_ep e;
-	struct fid_av *av;
 	int errors[3];
 	char text[64];
 	size_t len;
@@ -501,7 +495,6 @@ static void av_calls(struct sys *s, const void *arg)
 	(void)s;
 	(void)arg;
 	sys_open(&e, &plain);
-	expect_ret(fi_av_open(e.domain, &attr, &av, NULL), -FI_ENOSYS);
 	expect_ret(fi_av_insertsvc(e.av, "127.0.0.1", "5000", addr, 0, NULL), 1);
 	expect_eq(addr[0], 0);
 	expect_ret(fi_av_insertsvc(e.av, "127.0.0.1", "", addr, 0, NULL), -FI_EINVAL);

@@ -398,7 +398,7 @@ static void half_done(void **state)
 	assert_at(&b, 1, 2);
 	base = raw(&len);
 	/* Entry 0 lost its references (the last word), busy stayed, the version did not move. */
-	base[(4096 + ((size_t)1 << 20) * 8) / 4 + 9] = 0;
+	base[(4096 + ((size_t)1 << 20) * 8) / 4 + 10] = 0;
 	base[7] = 1;
 	assert_int_equal(insert(&b, 3), 0);
 	assert_at(&a, 0, 3);

@@ -95,22 +95,36 @@ static void no_room(void **state)
 	assert_int_equal(a->tx_cnt, 1);
 }
 
-/* Without a receive it is gone, whatever is posted later; tagged receives do not take it. */
-static void dropped(void **state)
+/* Without a receive it waits, as long as there is room; tagged receives do not take it. */
+static void unexpected(void **state)
 {
+	const uint32_t room = stub_rxq_cfg().max_unexpected;
 	uint8_t got[8];
+	uint32_t i;
 
 	(void)state;
 	side_recv(b, UET_SES_TAGGED, 0, ~0ull, got, sizeof(got), NULL);
-	assert_int_equal(uet_ses_send(a->ses, datagram("hello", 5), 0), 0);
-	deliver();
-	assert_int_equal(b->rx_cnt, 0);
-	side_recv(b, UET_SES_UNTAGGED, 0, 0, got, sizeof(got), NULL);
+	for (i = 0; i <= room; i++) {
+		uint8_t byte = (uint8_t)i;
+
+		assert_int_equal(uet_ses_send(a->ses, datagram(&byte, i ? 1 : 0), 0), 0);
+		deliver();
+		uet_ses_progress(a->ses, 1);
+	}
 	assert_int_equal(b->rx_cnt, 0);
 	assert_int_equal(uet_ses_stats(b->ses)->drop_datagram, 1);
-	assert_int_equal(uet_ses_stats(b->ses)->unexpected, 0);
+	assert_int_equal(uet_ses_stats(b->ses)->unexpected, room);
+	for (i = 0; i < room; i++) {
+		side_recv(b, UET_SES_UNTAGGED, 0, 0, got, sizeof(got), NULL);
+		assert_int_equal(b->rx_cnt, i + 1);
+		assert_int_equal(b->rx[i].res.len, i ? 1 : 0);
+		assert_true(i == 0 || got[0] == i);
+	}
+	side_recv(b, UET_SES_UNTAGGED, 0, 0, got, sizeof(got), NULL);
+	assert_int_equal(b->rx_cnt, room);
+	assert_int_equal(uet_ses_send(a->ses, datagram("again", 5), 0), 0);
 	deliver();
-	assert_int_equal(b->rx_cnt, 1);
+	assert_int_equal(b->rx_cnt, room + 1);
 	uet_ses_progress(a->ses, 1);
 }
 
@@ -180,7 +194,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(there, up, down),
 		cmocka_unit_test_setup_teardown(no_room, up, down),
-		cmocka_unit_test_setup_teardown(dropped, up, down),
+		cmocka_unit_test_setup_teardown(unexpected, up, down),
 		cmocka_unit_test_setup_teardown(truncated, up, down),
 		cmocka_unit_test_setup_teardown(only_there, up, down),
 	};

@@ -43,6 +43,8 @@ struct entry {
 	uint16_t num_indices;
 	uint8_t ipv6;
 	uint8_t relative;
+	uint8_t caps;
+	uint8_t unused;
 	_Atomic uint32_t refs;		/* 0: free */
 };
 
@@ -291,6 +293,7 @@ static void pack(struct entry *e, const struct uet_name *name)
 	e->num_indices = name->num_indices;
 	e->ipv6 = name->addr.family == AF_INET6;
 	e->relative = name->relative;
+	e->caps = name->caps;
 }
 
 /* Copy entry @index out; false if it is free or makes no sense. */
@@ -315,6 +318,7 @@ static bool unpack(const struct uet_avshare *share, uint32_t index, struct uet_n
 		.num_indices = e->num_indices,
 		.initiator = e->initiator,
 		.relative = e->relative != 0,
+		.caps = e->caps,
 	};
 	memcpy(name->addr.ip, e->ip, sizeof(name->addr.ip));
 	return name->addr.port > 0 && name->addr.port <= UINT16_MAX &&

@@ -108,6 +108,8 @@ static int mr_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 
 	switch (bfid->fclass) {
 	case FI_CLASS_EP:
+	case FI_CLASS_SEP:
+	case FI_CLASS_RX_CTX:
 		return bind_ep(mr, uet_container_of(bfid, struct uet_ep, fid.fid), flags);
 	case FI_CLASS_CNTR:
 		return bind_cntr(mr, (struct uet_cntr *)bfid, flags);

@@ -235,6 +235,9 @@ ssize_t uet_rma_post(struct uet_ep *ep, const struct uet_rma_op *op)
 {
 	if (uet_unlikely(!ep->tx_enabled))
 		return -FI_EOPBADSTATE;
+	/* A datagram finds no memory. */
+	if (uet_unlikely(ep->mode == UET_MODE_UUD))
+		return -FI_EOPNOTSUPP;
 	uet_lock(&ep->fep->lock);
 	return uet_ep_posted(ep, post_locked(ep, op));
 }
