@@ -36,7 +36,7 @@ enum rma_order {
 	RMA_END,
 	RMA_FILL,		/* [off, off + len) gets the pattern @value */
 	RMA_CHECK,		/* and has it */
-	RMA_ENTRY,		/* an entry of a remote write with data @value of @len bytes comes */
+	RMA_ENTRY,		/* the entry of a write with data @value and @len bytes comes */
 	RMA_REMOTE,		/* @value remote writes and @len remote reads were counted */
 	RMA_CLOSE,		/* close the region; later nothing changes in it */
 	RMA_UNCHANGED,		/* since then */

@@ -21,6 +21,7 @@ struct variant {
 	uint64_t key, flags;	/* of the region */
 	bool event;		/* a counter is bound to it */
 	bool dc;		/* FI_DELIVERY_COMPLETE */
+	bool uncounted;		/* the target cannot tell how often it was reached */
 };
 
 enum call {
@@ -45,6 +46,7 @@ struct side {
 	uint64_t rand;
 	uint64_t writes, reads;	/* by this side */
 	uint64_t flags;		/* of msg calls */
+	bool uncounted;
 	/* The target sees each segment as an operation of its own. */
 	uint64_t remote_writes, remote_reads;
 	unsigned int segs;	/* of the last call */
@@ -226,7 +228,8 @@ static void all_calls(struct side *me)
 	for (call = 0; call < CALLS; call++)
 		for (i = 0; i < n; i++)
 			one_call(me, (enum call)call, sizes[i]);
-	rma_tell(me->s, &me->e, RMA_REMOTE, 0, me->remote_reads, me->remote_writes);
+	if (!me->uncounted)
+		rma_tell(me->s, &me->e, RMA_REMOTE, 0, me->remote_reads, me->remote_writes);
 }
 
 /* ---- both sides ---- */
@@ -237,6 +240,7 @@ static void begin(struct side *me, struct sys *s, const struct variant *v)
 	me->s = s;
 	me->rand = sys_seed();
 	me->flags = v->dc ? FI_DELIVERY_COMPLETE : 0;
+	me->uncounted = v->uncounted;
 	me->buf = sys_alloc(SPACE + AT + SYS_GUARD);
 	rma_open(&me->e, &v->o, &me->c);
 	sys_connect(s, &me->e);
@@ -441,7 +445,8 @@ static void closing(struct sys *s, const void *arg)
 		}
 		for (i = 0; i < FLOOD; i++) {
 			sys_wait(&me.e, &op[i]);
-			expect(!op[i].err || op[i].err == FI_ENOKEY, "FI_ENOKEY, not %d", op[i].err);
+			expect(!op[i].err || op[i].err == FI_ENOKEY, "FI_ENOKEY, not %d",
+			       op[i].err);
 			failed += op[i].err != 0;
 		}
 		expect(failed >= FLOOD / 2 - 1, "what came later to fail, not %u of it", failed);
@@ -453,25 +458,30 @@ static void closing(struct sys *s, const void *arg)
 	end(&me);
 }
 
+#define VARIANT(n, ...) .name = n, .o = { .caps = CAPS, __VA_ARGS__ }
+
 static const struct variant variants[] = {
-	{ .name = "rma/rud", .o = { .caps = CAPS }, .key = 0 },
-	{ .name = "rma/rod", .o = { .caps = CAPS, .msg_order = FI_ORDER_RAW }, .key = UINT64_MAX - 1 },
-	{ .name = "rma/rud/virt", .o = { .caps = CAPS, .mr_mode = VIRT } },
-	{ .name = "rma/rod/delivery", .o = { .caps = CAPS, .msg_order = FI_ORDER_SAS }, .dc = true },
-	{ .name = "rma/rud/event", .o = { .caps = CAPS, .mr_mode = FI_MR_RMA_EVENT }, .event = true },
-	{ .name = "rma/rud/endpoint", .o = { .caps = CAPS, .mr_mode = FI_MR_ENDPOINT | FI_MR_PROV_KEY } },
-	{ .name = "rma/rud/auto", .o = { .caps = CAPS, .progress = FI_PROGRESS_AUTO } },
-	{ .name = "rma/rod/ipv6", .o = { .caps = CAPS, .ipv6 = true, .msg_order = FI_ORDER_WAW } },
-	{ .name = "rma/rod/optimized", .o = { .caps = CAPS, .mr_mode = FI_MR_PROV_KEY,
-	  .addr_format = FI_ADDR_UET, .msg_order = FI_ORDER_WAW },
-	  .flags = FI_UET_MR_OPTIMIZED },
+	{ VARIANT("rma/rud", .mr_mode = 0), .key = 0 },
+	{ VARIANT("rma/rod", .msg_order = FI_ORDER_RAW), .key = UINT64_MAX - 1 },
+	{ VARIANT("rma/rud/virt", .mr_mode = VIRT) },
+	{ VARIANT("rma/rod/delivery", .msg_order = FI_ORDER_SAS), .dc = true },
+	{ VARIANT("rma/rud/event", .mr_mode = FI_MR_RMA_EVENT), .event = true },
+	{ VARIANT("rma/rud/endpoint", .mr_mode = FI_MR_ENDPOINT | FI_MR_PROV_KEY) },
+	{ VARIANT("rma/rud/auto", .progress = FI_PROGRESS_AUTO) },
+	{ VARIANT("rma/rod/ipv6", .ipv6 = true, .msg_order = FI_ORDER_WAW) },
+	{ VARIANT("rma/rod/optimized", .mr_mode = FI_MR_PROV_KEY, .addr_format = FI_ADDR_UET,
+		  .msg_order = FI_ORDER_WAW), .flags = FI_UET_MR_OPTIMIZED },
+	{ VARIANT("rma/rudi", .mr_mode = FI_MR_PROV_KEY), .flags = FI_UET_MR_IDEMPOTENT,
+	  .uncounted = true },
+	{ VARIANT("rma/rudi/optimized", .mr_mode = FI_MR_PROV_KEY, .addr_format = FI_ADDR_UET),
+	  .flags = FI_UET_MR_IDEMPOTENT | FI_UET_MR_OPTIMIZED, .uncounted = true },
 };
 
 int main(int argc, char **argv)
 {
-	static const struct variant rod = { .name = "", .o = { .caps = CAPS, .msg_order = FI_ORDER_RMA_WAR } };
-	static const struct variant rud = { .name = "", .o = { .caps = CAPS } };
-	static const struct variant virt = { .name = "", .o = { .caps = CAPS, .mr_mode = VIRT } };
+	static const struct variant rod = { VARIANT("", .msg_order = FI_ORDER_RMA_WAR) };
+	static const struct variant rud = { VARIANT("", .mr_mode = 0) };
+	static const struct variant virt = { VARIANT("", .mr_mode = VIRT) };
 	size_t i;
 
 	sys_begin(argc, argv);

@@ -73,7 +73,7 @@ int uet_fep_fd(struct uet_fep *fep);
  */
 uint64_t uet_fep_next(const struct uet_fep *fep);
 
-/* ---- feps.c: all FEPs of a domain that run. No lock of libfabric's objects is held before. ---- */
+/* ---- feps.c: all FEPs of a domain that run. Their locks and its are not held before. ---- */
 
 /* A counter of what peers do to a region. Driving any FEP of the domain may move it. */
 struct uet_region_cntr {

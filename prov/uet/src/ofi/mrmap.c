@@ -76,7 +76,8 @@ int uet_mr_map_add_prov(struct uet_mr_map *map, struct uet_mr *mr, bool optimize
 	if (optimized)
 		return add_small(map, mr);
 	do {
-		mr->region.key = flags_of(mr) | UET_MR_KEY_PROV | (map->next_key++ & UET_MR_KEY_MASK);
+		mr->region.key = flags_of(mr) | UET_MR_KEY_PROV |
+				 (map->next_key++ & UET_MR_KEY_MASK);
 	} while (find(map, mr->region.key));
 	return enter(map, mr);
 }
