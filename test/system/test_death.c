@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -403,6 +404,17 @@ static void first_life(struct sys *s, const struct comeback *c)
 	sys_close(&e);
 }
 
+/* The kernel closes the streams of a killed process before it gives its port back. */
+static void await_free_port(const void *name)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	expect(fd >= 0, "a socket");
+	while (bind(fd, name, sizeof(struct sockaddr_in)))
+		sched_yield();
+	close(fd);
+}
+
 static void second_life(struct sys *s)
 {
 	uint8_t name[SYS_NAME_MAX];
@@ -411,6 +423,7 @@ static void second_life(struct sys *s)
 
 	sys_hear(s, 1, name, sizeof(name), NULL);
 	sys_hear_end(s, 1, NULL);
+	await_free_port(name);
 	opts.name = name;
 	opts.name_len = sizeof(struct sockaddr_in);
 	sys_open(&e, &opts);

@@ -68,7 +68,7 @@ job() {
 		uet_foreign_leaky timeout -k 5 $((50 * UET_TIME_SCALE)) mpirun \
 		--allow-run-as-root --oversubscribe -n "$ranks" \
 		--mca pml cm --mca mtl ofi --mca mtl_ofi_provider_include uet \
-		--mca mtl_base_verbose 100 --mca oob_tcp_if_include lo \
+		--mca mtl_base_verbose 100 --mca opal_common_ofi_verbose 100 --mca oob_tcp_if_include lo \
 		-x FI_PROVIDER -x FI_PROVIDER_PATH -x FI_UET_IFACE -x FI_UET_PORT \
 		-x OMPI_MPI_THREAD_LEVEL \
 		"$UET_BUILDDIR/test/system/mpi_basic" >"$work/out" 2>&1 </dev/null &
@@ -95,7 +95,8 @@ job() {
 		failed=$((failed + 1))
 	fi
 	if [ "$(grep -c 'select: init returned success' "$work/out")" -ne "$ranks" ] ||
-	   [ "$(grep -c 'mtl:ofi:prov[a-z]*: \(uet\|lo\)$' "$work/out")" -ne "$ranks" ]; then
+	   [ "$(grep 'mtl:ofi:prov[a-z]*: \(uet\|lo\)$' "$work/out" | sed 's/].*//' | sort -u |
+		wc -l)" -ne "$ranks" ]; then
 		grep 'mtl:ofi\|select:' "$work/out" | head -n 20
 		echo "not ok: $ranks ranks: MPI does not say that it uses uet"
 		failed=$((failed + 1))

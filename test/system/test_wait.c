@@ -12,6 +12,9 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+/* Libfabric 2 calls poll and wait sets deprecated. */
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
 /* Two processes send each other one message after the other. */
 static void send_one(struct sys_ep *e, fi_addr_t to, uint64_t value)
 {
