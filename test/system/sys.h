@@ -161,6 +161,8 @@ struct sys_ep {
 	unsigned int null_entries;	/* completions without context that were seen */
 	struct fi_cq_tagged_entry null_entry;	/* the last of them */
 	fi_addr_t null_src;
+	/* Sees each entry that is no error first; true if it is none of an operation's. */
+	bool (*on_entry)(struct sys_ep *e, const struct fi_cq_tagged_entry *entry, fi_addr_t src);
 };
 
 /*

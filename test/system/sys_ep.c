@@ -238,6 +238,8 @@ static unsigned int read_queue(struct sys_ep *e, struct fid_cq *cq)
 		return read_error(e, cq);
 	must(n > 0 && n <= BATCH, "fi_cq_readfrom gives 1 to %d entries, not %zd", BATCH, n);
 	for (i = 0; i < n; i++) {
+		if (e->on_entry && e->on_entry(e, &entries[i], src[i]))
+			continue;
 		op = op_of(e, entries[i].op_context);
 		if (!op) {
 			e->null_entry = entries[i];

@@ -85,7 +85,7 @@ job() {
 		failed=$((failed + 1))
 		return
 	fi
-	if ! grep -q "MPI on $ranks ranks: [1-9][0-9]* passed, 0 failed" "$work/out"; then
+	if ! grep -aq "MPI on $ranks ranks: [1-9][0-9]* passed, 0 failed" "$work/out"; then
 		tail -n 30 "$work/out"
 		echo "not ok: $ranks ranks: no good result was printed"
 		failed=$((failed + 1))
@@ -94,14 +94,14 @@ job() {
 		echo "not ok: $ranks ranks had $most UET sockets"
 		failed=$((failed + 1))
 	fi
-	if [ "$(grep -c 'select: init returned success' "$work/out")" -ne "$ranks" ] ||
-	   [ "$(grep 'mtl:ofi:prov[a-z]*: \(uet\|lo\)$' "$work/out" | sed 's/].*//' | sort -u |
+	if [ "$(grep -ac 'select: init returned success' "$work/out")" -ne "$ranks" ] ||
+	   [ "$(grep -a 'mtl:ofi:prov[a-z]*: \(uet\|lo\)$' "$work/out" | sed 's/].*//' | sort -u |
 		wc -l)" -ne "$ranks" ]; then
-		grep 'mtl:ofi\|select:' "$work/out" | head -n 20
+		grep -a 'mtl:ofi\|select:' "$work/out" | head -n 20
 		echo "not ok: $ranks ranks: MPI does not say that it uses uet"
 		failed=$((failed + 1))
 	fi
-	echo "$(grep 'MPI on' "$work/out"), thread level $level: $most UET sockets, $((SECONDS - start)) s"
+	echo "$(grep -a 'MPI on' "$work/out"), thread level $level: $most UET sockets, $((SECONDS - start)) s"
 }
 
 job 2
