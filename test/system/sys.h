@@ -187,6 +187,9 @@ struct fi_info *sys_hints(const struct sys_opts *o);
 /* fi_getinfo for @o. Skips the case if there is none and the provider is not uet. */
 struct fi_info *sys_getinfo(const struct sys_opts *o);
 
+/* @caps if they are offered together with what @o asks for, else 0. */
+uint64_t sys_offered(const struct sys_opts *o, uint64_t caps);
+
 /* Open fabric, domain, AV, queues and counters as @o says; the endpoint stays closed. */
 void sys_open_objects(struct sys_ep *e, const struct sys_opts *o);
 

@@ -74,6 +74,21 @@ struct fi_info *sys_getinfo(const struct sys_opts *o)
 	return info;
 }
 
+uint64_t sys_offered(const struct sys_opts *o, uint64_t caps)
+{
+	struct sys_opts more = *o;
+	struct fi_info *hints, *info = NULL;
+	int ret;
+
+	more.caps |= caps;
+	hints = sys_hints(&more);
+	ret = fi_getinfo(FI_VERSION(1, 17), o->ipv6 ? "::1" : "127.0.0.1", NULL,
+			 FI_SOURCE | FI_NUMERICHOST, hints, &info);
+	fi_freeinfo(hints);
+	fi_freeinfo(info);
+	return ret ? 0 : caps;
+}
+
 static void open_cntrs(struct sys_ep *e, const struct sys_opts *o)
 {
 	struct fi_cntr_attr attr = { .events = FI_CNTR_EVENTS_COMP, .wait_obj = o->wait_obj };

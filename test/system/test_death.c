@@ -2,7 +2,7 @@
 /*
  * Peers that die, never were, come back, or leave right after their last word.
  */
-#include "sys.h"
+#include "death.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -14,49 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Milliseconds until a silent peer, and one whose host says that nobody listens, is dead. */
-#define PEER_TIMEOUT	"2000"
-#define REFUSED_TIMEOUT	"500"
 #define LIMIT_S		25
 
 static const struct sys_opts plain = { .caps = FI_SOURCE | FI_DIRECTED_RECV,
 				       .msg_order = FI_ORDER_SAS };
-
-static void short_timeouts(void)
-{
-	setenv("FI_UET_PEER_TIMEOUT", PEER_TIMEOUT, 1);
-	setenv("FI_UET_REFUSED_TIMEOUT", REFUSED_TIMEOUT, 1);
-}
-
-/* What the end of a peer may be called. */
-static void expect_dead(const struct sys_op *op)
-{
-	static const int errs[] = { FI_ETIMEDOUT, FI_ECONNREFUSED, FI_EHOSTUNREACH,
-				    FI_ECONNRESET, FI_ECONNABORTED };
-	size_t i;
-
-	for (i = 0; i < sizeof(errs) / sizeof(errs[0]); i++)
-		if (op->err == errs[i])
-			return;
-	expect(false, "an error that tells of a dead peer, not %d (%s)", op->err,
-	       op->err ? fi_strerror(op->err) : "success");
-}
-
-/* A message there and back between two processes. */
-static void chat(struct sys *s, struct sys_ep *e, fi_addr_t peer, bool first, uint64_t tag)
-{
-	struct sys_op send = { 0 }, recv = { 0 };
-	uint64_t in = 0, out = tag * 2;
-
-	(void)s;
-	sys_trecv(e, peer, &in, 8, tag, 0, &recv);
-	if (!first)
-		sys_wait_ok(e, &recv);
-	sys_tsend(e, peer, &out, 8, tag, &send);
-	sys_wait_ok(e, &send);
-	sys_wait_ok(e, &recv);
-	expect_eq(in, out);
-}
 
 /* ---- a receiver dies ---- */
 
@@ -111,7 +72,7 @@ static void send_to_dying(struct sys *s, struct sys_ep *e, const struct transfer
 		sys_wait(e, &ops[i]);
 		if (!ops[i].err)
 			continue;
-		expect_dead(&ops[i]);
+		death_expect(&ops[i]);
 		failed++;
 	}
 	/* Of several, all may have arrived in time; a huge one has not. */
@@ -134,7 +95,7 @@ static void send_to_dead(struct sys_ep *e)
 		sys_tsend(e, e->peer[1], buf, i % 2 ? len : 8, 1, &ops[i]);
 	for (i = 0; i < 10; i++) {
 		sys_wait(e, &ops[i]);
-		expect_dead(&ops[i]);
+		death_expect(&ops[i]);
 	}
 	free(buf);
 }
@@ -146,22 +107,22 @@ static void receiver_dies(struct sys *s, const void *arg)
 				 .msg_order = t->msg_order };
 	struct sys_ep e;
 
-	short_timeouts();
+	death_timeouts();
 	sys_open(&e, &opts);
 	sys_connect(s, &e);
 	switch (s->rank) {
 	case 0:
-		chat(s, &e, e.peer[2], true, 7);
+		death_chat(&e, e.peer[2], true, 7);
 		send_to_dying(s, &e, t);
 		sys_hear_end(s, 1, &e);
 		send_to_dead(&e);
-		chat(s, &e, e.peer[2], true, 8);
+		death_chat(&e, e.peer[2], true, 8);
 		break;
 	case 1:
 		die_receiving(s, &e, t);
 	default:
-		chat(s, &e, e.peer[0], false, 7);
-		chat(s, &e, e.peer[0], false, 8);
+		death_chat(&e, e.peer[0], false, 7);
+		death_chat(&e, e.peer[0], false, 8);
 		break;
 	}
 	sys_barrier_of(s, 5, &e);
@@ -235,20 +196,20 @@ static void sender_dies(struct sys *s, const void *arg)
 	struct sys_ep e;
 	char go[2];
 
-	short_timeouts();
+	death_timeouts();
 	sys_open(&e, &opts);
 	sys_connect(s, &e);
 	switch (s->rank) {
 	case 0:
 		receive_from_dying(s, &e, t);
-		chat(s, &e, e.peer[2], true, 8);
+		death_chat(&e, e.peer[2], true, 8);
 		break;
 	case 1:
 		die_sending(s, &e, t);
 	default:
 		sys_hear(s, 0, go, 2, &e);
 		sys_post(&e, fi_tinject(e.ep, &word, 8, e.peer[0], 1));
-		chat(s, &e, e.peer[0], false, 8);
+		death_chat(&e, e.peer[0], false, 8);
 		break;
 	}
 	sys_barrier_of(s, 5, &e);
@@ -287,7 +248,7 @@ static void never_was(struct sys *s, const void *arg)
 	int i, fd;
 
 	(void)s;
-	short_timeouts();
+	death_timeouts();
 	memset(buf, 0, len);
 	sys_open(&e, &plain);
 	sys_open(&other, &plain);
@@ -305,7 +266,7 @@ static void never_was(struct sys *s, const void *arg)
 	expect_eq(send.err + recv.err, 0);
 	for (i = 0; i < 20; i++) {
 		sys_wait(&e, &ops[i]);
-		expect_dead(&ops[i]);
+		death_expect(&ops[i]);
 		expect(ops[i].prov_errno >= 0, "a prov_errno that is not negative");
 	}
 	/* fi_inject reports errors too: an entry without context. */
@@ -354,7 +315,7 @@ static void polite_end(struct sys *s, const void *arg)
 	int i;
 
 	(void)arg;
-	short_timeouts();
+	death_timeouts();
 	memset(buf, 0, len);
 	sys_open(&e, &plain);
 	sys_connect(s, &e);
@@ -367,7 +328,7 @@ static void polite_end(struct sys *s, const void *arg)
 		for (i = 0; i < 10; i++) {
 			sys_wait(&e, &ops[i]);
 			if (ops[i].err)
-				expect_dead(&ops[i]);
+				death_expect(&ops[i]);
 		}
 	}
 	free(buf);
@@ -396,7 +357,7 @@ static void first_life(struct sys *s, const struct comeback *c)
 	sys_tell(s, 0, e.name, sizeof(e.name));
 	sys_hear(s, 0, name, sizeof(name), NULL);
 	e.peer[0] = sys_insert(&e, name);
-	chat(s, &e, e.peer[0], false, 1);
+	death_chat(&e, e.peer[0], false, 1);
 	if (c->pending)
 		sys_drive(&e, 5);
 	if (c->killed)
@@ -432,8 +393,8 @@ static void second_life(struct sys *s)
 	sys_hear(s, 0, name, sizeof(name), NULL);
 	e.peer[0] = sys_insert(&e, name);
 	/* Now one begins, now the other. */
-	chat(s, &e, e.peer[0], false, 2);
-	chat(s, &e, e.peer[0], true, 3);
+	death_chat(&e, e.peer[0], false, 2);
+	death_chat(&e, e.peer[0], true, 3);
 	sys_barrier_of(s, 5, &e);
 	sys_close(&e);
 }
@@ -454,7 +415,7 @@ static void say_again(struct sys_ep *e, uint64_t tag)
 		sys_wait(e, &send);
 		if (!send.err)
 			break;
-		expect_dead(&send);
+		death_expect(&send);
 	}
 	expect(i < TRIES, "one of %d messages to get through", TRIES);
 	sys_wait_ok(e, &recv);
@@ -471,7 +432,7 @@ static void restart(struct sys *s, const void *arg)
 	char byte;
 	int i;
 
-	short_timeouts();
+	death_timeouts();
 	if (s->rank == 1) {
 		first_life(s, c);
 		return;
@@ -484,13 +445,13 @@ static void restart(struct sys *s, const void *arg)
 	sys_hear(s, 1, name, sizeof(name), NULL);
 	e.peer[1] = sys_insert(&e, name);
 	sys_tell(s, 1, e.name, sizeof(e.name));
-	chat(s, &e, e.peer[1], true, 1);
+	death_chat(&e, e.peer[1], true, 1);
 	for (i = 0; c->pending && i < 50; i++)
 		sys_tsend(&e, e.peer[1], buf, sizeof(buf), 99, &ops[i]);
 	sys_hear(s, 2, &byte, 1, &e);
 	sys_tell(s, 2, e.name, sizeof(e.name));
 	say_again(&e, 2);
-	chat(s, &e, e.peer[1], false, 3);
+	death_chat(&e, e.peer[1], false, 3);
 	for (i = 0; c->pending && i < 50; i++)
 		sys_wait(&e, &ops[i]);
 	sys_barrier_of(s, 5, &e);
@@ -628,7 +589,7 @@ static void *await_error(void *arg)
 	expect_ret(fi_cq_readerr(sl->e->txcq, &err, 0), 1);
 	expect(err.op_context == sl->op, "the context of the send");
 	sl->op->err = err.err;
-	expect_dead(sl->op);
+	death_expect(sl->op);
 	return NULL;
 }
 
@@ -647,7 +608,7 @@ static void sleep_till_error(struct sys *s, const void *arg)
 
 	(void)s;
 	(void)arg;
-	short_timeouts();
+	death_timeouts();
 	setenv("FI_UET_PEER_TIMEOUT", "500", 1);
 	opts.wait_obj = FI_WAIT_UNSPEC;
 	sys_open(&e, &opts);

@@ -602,22 +602,6 @@ static unsigned int total_ops(void)
 	return text && atoi(text) > 0 ? (unsigned int)atoi(text) : sys_scaled(60000, 6000);
 }
 
-/* Those of @wanted that are offered together with all that is asked for anyway. */
-static uint64_t offered_caps(const struct sys_opts *base, uint64_t wanted)
-{
-	struct sys_opts o = *base;
-	struct fi_info *hints, *info = NULL;
-	int ret;
-
-	o.caps |= wanted;
-	hints = sys_hints(&o);
-	ret = fi_getinfo(FI_VERSION(1, 17), "127.0.0.1", NULL, FI_SOURCE | FI_NUMERICHOST, hints,
-			 &info);
-	fi_freeinfo(hints);
-	fi_freeinfo(info);
-	return ret ? 0 : wanted;
-}
-
 static void ask_valid(struct stress *st)
 {
 	struct fid_ep *ep = st->e.ep;
@@ -681,9 +665,9 @@ static void open_run(struct stress *st, const struct variant *v)
 	struct sys_opts opts = { .caps = FI_SOURCE | FI_DIRECTED_RECV,
 				 .msg_order = v->msg_order, .tx_op_flags = v->op_flags,
 				 .progress = v->progress, .mr_mode = v->mr_mode };
-	uint64_t rma = offered_caps(&opts, FI_RMA);
-	uint64_t atomic = offered_caps(&opts, rma | FI_ATOMIC);
-	uint64_t multi = v->multi_recv ? offered_caps(&opts, FI_MULTI_RECV) : 0;
+	uint64_t rma = sys_offered(&opts, FI_RMA);
+	uint64_t atomic = sys_offered(&opts, rma | FI_ATOMIC);
+	uint64_t multi = v->multi_recv ? sys_offered(&opts, FI_MULTI_RECV) : 0;
 
 	opts.caps |= rma | atomic | multi;
 	if (st->s->rank == 0)
