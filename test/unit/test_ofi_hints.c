@@ -78,7 +78,7 @@ static uint64_t get(struct fi_info *info, enum part part, size_t offset, size_t 
 #define RMA_DIRS (FI_READ | FI_WRITE | FI_REMOTE_READ | FI_REMOTE_WRITE)
 #define TX_ALL (FI_MSG | FI_TAGGED | FI_RMA | FI_ATOMIC | FI_SEND | FI_READ | FI_WRITE)
 #define RX_SHOWN (FI_MSG | FI_TAGGED | FI_RMA | FI_ATOMIC | FI_RECV | FI_REMOTE_READ | \
-		  FI_REMOTE_WRITE | FI_DIRECTED_RECV | FI_RMA_EVENT)
+		  FI_REMOTE_WRITE | FI_DIRECTED_RECV | FI_RMA_EVENT | FI_MULTI_RECV)
 
 #define ECHO UINT64_MAX		/* the answer has what the hint has */
 
@@ -119,7 +119,8 @@ static const struct single {
 	{ I(caps), FI_MSG | FI_RMA_EVENT, ANY, OK,
 	  FI_MSG | FI_SEND | FI_RECV | FI_RMA_EVENT | COMM },
 	{ I(caps), FI_MSG | FI_READ, ANY, OK, FI_MSG | FI_READ | FI_SEND | FI_RECV | COMM },
-	{ I(caps), FI_MSG | FI_MULTI_RECV, ANY, NO, 0 },
+	{ I(caps), FI_MSG | FI_MULTI_RECV, ANY, OK,
+	  FI_MSG | FI_MULTI_RECV | FI_SEND | FI_RECV | COMM },
 	{ I(caps), FI_MSG | FI_FENCE, ANY, NO, 0 },
 	{ I(caps), FI_MSG | FI_TRIGGER, ANY, NO, 0 },
 	{ I(caps), FI_MSG | FI_HMEM, ANY, NO, 0 },
@@ -191,10 +192,11 @@ static const struct single {
 	{ R(caps), FI_RMA | FI_REMOTE_WRITE, ANY, OK, ECHO },
 	{ R(caps), FI_RMA | FI_ATOMIC, ANY, OK,
 	  FI_RMA | FI_ATOMIC | FI_REMOTE_READ | FI_REMOTE_WRITE },
-	{ R(caps), FI_MULTI_RECV, ANY, NO, 0 },
+	{ R(caps), FI_MSG | FI_MULTI_RECV, ANY, OK, FI_MSG | FI_RECV | FI_MULTI_RECV },
 	{ R(op_flags), 0, ANY, OK, 0 },
 	{ R(op_flags), FI_COMPLETION, ANY, OK, ECHO },
-	{ R(op_flags), FI_MULTI_RECV, ANY, NO, 0 },
+	{ R(op_flags), FI_MULTI_RECV, ANY, OK, ECHO },
+	{ R(op_flags), FI_INJECT, ANY, NO, 0 },
 	{ R(msg_order), FI_ORDER_SAS, ANY, OK, ECHO },
 	{ R(msg_order), 1ull << 16, ANY, NO, 0 },
 	{ R(comp_order), 1, ANY, NO, 0 },
@@ -359,11 +361,12 @@ static void every_cap(void **state)
 	static const uint64_t bits[] = {
 		FI_MSG, FI_TAGGED, FI_DIRECTED_RECV, FI_RMA, FI_ATOMIC, FI_SEND, FI_RECV, FI_READ,
 		FI_WRITE, FI_REMOTE_READ, FI_REMOTE_WRITE, FI_SOURCE, FI_RMA_EVENT,
-		FI_REMOTE_COMM,
+		FI_REMOTE_COMM, FI_MULTI_RECV,
 	};
 	const uint64_t all = TX_ALL | RX_SHOWN | COMM | FI_SOURCE | FI_SOURCE_ERR |
-			     FI_NAMED_RX_CTX | FI_SHARED_AV;
-	const uint64_t primary = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV | FI_RMA | FI_ATOMIC;
+			     FI_NAMED_RX_CTX | FI_SHARED_AV | UET_TAGGED_MULTI_RECV;
+	const uint64_t primary = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV | FI_RMA | FI_ATOMIC |
+				 FI_MULTI_RECV;
 	struct fi_info *hints = fi_allocinfo(), *info;
 	uint64_t caps;
 	size_t i;

@@ -409,8 +409,8 @@ typedef void (*edit_fn)(struct fi_info *hints);
 
 static void mpich(struct fi_info *h)
 {
-	h->caps = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV | FI_SEND | FI_RECV | FI_LOCAL_COMM |
-		  FI_REMOTE_COMM;
+	h->caps = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV | FI_MULTI_RECV | FI_SEND | FI_RECV |
+		  FI_LOCAL_COMM | FI_REMOTE_COMM;
 	h->mode = FI_CONTEXT | FI_CONTEXT2 | FI_ASYNC_IOV | FI_RX_CQ_DATA;
 	h->tx_attr->op_flags = FI_COMPLETION | FI_DELIVERY_COMPLETE;
 	h->tx_attr->msg_order = FI_ORDER_SAS | FI_ORDER_ATOMIC_RAR | FI_ORDER_ATOMIC_RAW |

@@ -360,6 +360,8 @@ struct side {
 		void *context;
 		struct uet_ses_rx_result res;
 	} rx[STUB_LOG];
+	void *rx_at[STUB_LOG];		/* first fragment of the receive */
+	bool rx_multi[STUB_LOG];	/* it was a multi-receive buffer as a whole */
 };
 
 static inline void side_tx_done(void *upper, struct uet_ses_tx *tx, int err, uint32_t prov_errno)
@@ -384,6 +386,8 @@ static inline void side_rx_done(void *upper, struct uet_ses_rx *rx,
 	s->rx[s->rx_cnt].rx = rx;
 	s->rx[s->rx_cnt].context = rx->context;
 	s->rx[s->rx_cnt].res = *res;
+	s->rx_at[s->rx_cnt] = rx->iov_cnt ? rx->iov[0].iov_base : NULL;
+	s->rx_multi[s->rx_cnt] = rx->multi;
 	s->rx_cnt++;
 	uet_ses_rx_put(s->rxq, rx);
 }

@@ -15,6 +15,13 @@
 #define UET_MR_BASIC	(1 << 0)	/* FI_MR_BASIC */
 #define UET_MR_SCALABLE	(1 << 1)	/* FI_MR_SCALABLE */
 
+/* Multi-receive buffers for tagged messages: a capability of libfabric 2. */
+#ifdef FI_TAGGED_MULTI_RECV
+#define UET_TAGGED_MULTI_RECV FI_TAGGED_MULTI_RECV
+#else
+#define UET_TAGGED_MULTI_RECV 0ull
+#endif
+
 /* FI_THREAD_ENDPOINT, the highest level that any version of libfabric has known. */
 #define UET_THREAD_LAST	5
 

@@ -445,6 +445,7 @@ static void ep_attrs(struct uet_ep *ep)
 	ep->tx_op_flags = info->tx_attr->op_flags;
 	ep->rx_op_flags = info->rx_attr->op_flags;
 	ep->inject_size = info->tx_attr->inject_size;
+	ep->min_multi_recv = UET_MIN_MULTI_RECV;
 	ep->mode = info->tx_attr->msg_order ? UET_MODE_ROD : UET_MODE_RUD;
 	ep->key_flags = uet_mr_mode_bits(ep->domain->mr_mode) & FI_MR_PROV_KEY;
 	if (info->ep_attr->type == FI_EP_DGRAM)

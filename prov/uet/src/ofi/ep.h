@@ -16,6 +16,9 @@
 #include "ofi/fep.h"
 #include "ofi/ofi.h"
 
+/* FI_OPT_MIN_MULTI_RECV unless the application sets it: bytes. */
+#define UET_MIN_MULTI_RECV 64
+
 #define UET_EP_CNTRS 8		/* counters bound to one endpoint, all kinds together */
 
 struct uet_ep_cntr {
@@ -49,6 +52,7 @@ struct uet_ep {
 	uint64_t tx_op_flags, rx_op_flags;
 	size_t inject_size;
 	size_t max_msg_size;		/* of sends */
+	size_t min_multi_recv;		/* FI_OPT_MIN_MULTI_RECV */
 	struct uet_av *av;
 	struct uet_cq *tx_cq, *rx_cq;
 	struct uet_eq *eq;
@@ -164,7 +168,7 @@ struct uet_recv_args {
 	fi_addr_t src;
 	uint64_t tag;
 	uint64_t ignore;
-	uint64_t flags;		/* as above */
+	uint64_t flags;		/* as above; FI_MULTI_RECV: one fragment */
 	void *context;
 };
 

@@ -66,7 +66,8 @@ static size_t size_opt(const struct uet_ep *ep, int optname)
 
 static int ep_getopt(struct fid *fid, int level, int optname, void *optval, size_t *optlen)
 {
-	size_t size = size_opt(ep_of(fid), optname);
+	struct uet_ep *ep = ep_of(fid);
+	size_t size = size_opt(ep, optname);
 	int p2p = FI_HMEM_P2P_DISABLED;
 
 	if (level != FI_OPT_ENDPOINT)
@@ -76,6 +77,8 @@ static int ep_getopt(struct fid *fid, int level, int optname, void *optval, size
 	switch (optname) {
 	case FI_OPT_FI_HMEM_P2P:
 		return put_opt(optval, optlen, &p2p, sizeof(p2p));
+	case FI_OPT_MIN_MULTI_RECV:
+		return put_opt(optval, optlen, &ep->min_multi_recv, sizeof(ep->min_multi_recv));
 	default:
 		return -FI_ENOPROTOOPT;
 	}
@@ -91,9 +94,19 @@ static int set_p2p(const void *optval, size_t optlen)
 	return p2p == FI_HMEM_P2P_REQUIRED ? -FI_EOPNOTSUPP : 0;
 }
 
+/* Counts for receives posted from now on, on an endpoint that is enabled as well. */
+static int set_min_multi_recv(struct uet_ep *ep, const void *optval, size_t optlen)
+{
+	if (optlen < sizeof(ep->min_multi_recv))
+		return -FI_ETOOSMALL;
+	uet_lock(&ep->fep->lock);
+	memcpy(&ep->min_multi_recv, optval, sizeof(ep->min_multi_recv));
+	uet_unlock(&ep->fep->lock);
+	return 0;
+}
+
 static int ep_setopt(struct fid *fid, int level, int optname, const void *optval, size_t optlen)
 {
-	(void)fid;
 	if (level != FI_OPT_ENDPOINT)
 		return -FI_ENOPROTOOPT;
 	if (!optval)
@@ -101,6 +114,8 @@ static int ep_setopt(struct fid *fid, int level, int optname, const void *optval
 	switch (optname) {
 	case FI_OPT_FI_HMEM_P2P:
 		return set_p2p(optval, optlen);
+	case FI_OPT_MIN_MULTI_RECV:
+		return set_min_multi_recv(ep_of(fid), optval, optlen);
 	default:
 		return -FI_ENOPROTOOPT;
 	}

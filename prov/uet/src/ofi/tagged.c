@@ -2,6 +2,7 @@
 /*
  * fi_tagged(3): each call becomes one description for transfer.c.
  */
+#include "ofi/attr.h"
 #include "ofi/ep.h"
 
 static struct uet_ep *ep_of(struct fid_ep *fid)
@@ -13,13 +14,15 @@ static ssize_t tagged_recvv(struct fid_ep *fid, const struct iovec *iov, void **
 		fi_addr_t src_addr, uint64_t tag, uint64_t ignore, void *context)
 {
 	struct uet_ep *ep = ep_of(fid);
+	/* Who asked for untagged multi-receive buffers did not mean these. */
+	uint64_t not_meant = ep->caps & UET_TAGGED_MULTI_RECV ? 0 : FI_MULTI_RECV;
 	struct uet_recv_args args = {
 		.iov = iov,
 		.count = count,
 		.src = src_addr,
 		.tag = tag,
 		.ignore = ignore,
-		.flags = ep->rx_op_flags | FI_TAGGED,
+		.flags = (ep->rx_op_flags & ~not_meant) | FI_TAGGED,
 		.context = context,
 	};
 

@@ -12,7 +12,8 @@
 
 #define SEND_FLAGS (FI_INJECT | FI_COMPLETION | FI_REMOTE_CQ_DATA | FI_INJECT_COMPLETE | \
 		    FI_TRANSMIT_COMPLETE | FI_DELIVERY_COMPLETE | FI_MORE | FI_MSG | FI_TAGGED)
-#define RECV_FLAGS (FI_COMPLETION | FI_MORE | FI_PEEK | FI_CLAIM | FI_DISCARD | FI_MSG | FI_TAGGED)
+#define RECV_FLAGS (FI_COMPLETION | FI_MORE | FI_PEEK | FI_CLAIM | FI_DISCARD | FI_MSG | \
+		    FI_TAGGED | FI_MULTI_RECV)
 
 /* An unexpected message set aside by FI_PEEK | FI_CLAIM, found again by its context. */
 struct uet_claim {
@@ -280,26 +281,44 @@ static size_t source_name(struct uet_ep *ep, const struct uet_ses_source *source
 	return uet_name_write(&name, ep->addr_format, buf, &len) ? 0 : len;
 }
 
-static void report_rx(struct uet_ep *ep, const struct uet_ses_source *source, bool wanted,
-		      struct uet_cq_event *event)
+/*
+ * Write the entry for a message, if @wanted. False when none was written in which the release
+ * of its buffer could be told.
+ */
+static bool report_success(struct uet_ep *ep, const struct uet_ses_source *source, bool wanted,
+			   struct uet_cq_event *event)
 {
 	uint8_t name[128];
 	size_t len;
 
 	if ((ep->caps & FI_SOURCE_ERR) && event->src_addr == FI_ADDR_NOTAVAIL) {
 		len = source_name(ep, source, name, sizeof(name));
+		event->flags &= ~FI_MULTI_RECV;
 		uet_cq_write_error(ep->rx_cq, event, 0, FI_EADDRNOTAVAIL, 0, name, len);
-		return;
+		return false;
 	}
 	if (wanted)
 		uet_cq_write(ep->rx_cq, event);
+	return wanted;
+}
+
+/* The entry that belongs to no message: fi_cq(3), FI_MULTI_RECV. */
+static void report_release(struct uet_ep *ep, void *context)
+{
+	struct uet_cq_event event = {
+		.op_context = context,
+		.flags = FI_MULTI_RECV,
+		.src_addr = FI_ADDR_NOTAVAIL,
+	};
+
+	uet_cq_write(ep->rx_cq, &event);
 }
 
 void uet_ep_report_rx(struct uet_ep *ep, const struct uet_ses_source *source,
 		      struct uet_cq_event *event)
 {
 	event->src_addr = source_addr(ep, source);
-	report_rx(ep, source, true, event);
+	report_success(ep, source, true, event);
 }
 
 static int rx_error(int err)
@@ -310,6 +329,41 @@ static int rx_error(int err)
 static size_t lost_bytes(const struct uet_ses_rx_result *res)
 {
 	return res->err == -EMSGSIZE ? res->msg_len - res->len : 0;
+}
+
+/* Returns false when the release of its buffer was not told. */
+static bool report_error(struct uet_ep *ep, const struct uet_ses_rx_result *res,
+			 struct uet_cq_event *event)
+{
+	bool cancelled = res->released && res->err == -ECANCELED;
+
+	if (cancelled)
+		event->flags |= FI_MULTI_RECV;
+	uet_cq_write_error(ep->rx_cq, event, lost_bytes(res), rx_error(res->err), res->rc, NULL,
+			   0);
+	return cancelled;
+}
+
+static void report_rx(struct uet_ep *ep, const struct uet_ses_rx *rx,
+		      const struct uet_ses_rx_result *res)
+{
+	struct uet_cq_event event = {
+		.op_context = rx->context,
+		.buf = rx->iov_cnt ? rx->iov[0].iov_base : NULL,
+	};
+	bool wanted = !ep->rx_selective || (rx->flags & FI_COMPLETION);
+	bool told;
+
+	fill_rx_event(ep, res, &event);
+	if (res->err) {
+		told = report_error(ep, res, &event);
+	} else {
+		if (res->released && wanted)
+			event.flags |= FI_MULTI_RECV;
+		told = report_success(ep, &res->source, wanted, &event);
+	}
+	if (res->released && !told)
+		report_release(ep, rx->context);
 }
 
 /*
@@ -325,21 +379,16 @@ static void on_rx_done(void *upper, struct uet_ses_rx *rx, const struct uet_ses_
 {
 	struct uet_ep *owner = rx->owner;
 	struct uet_ep *ep = receiver(upper, owner);
-	struct uet_cq_event event = {
-		.op_context = rx->context,
-		.buf = rx->iov_cnt ? rx->iov[0].iov_base : NULL,
-	};
+	bool no_message = rx->multi && !res->err;
 
 	if (!ep)
 		goto put;
-	fill_rx_event(ep, res, &event);
-	uet_ep_count(ep, FI_RECV, !res->err);
-	if (ep->rx_cq && res->err)
-		uet_cq_write_error(ep->rx_cq, &event, lost_bytes(res), rx_error(res->err),
-				   res->rc, NULL, 0);
+	if (!no_message)
+		uet_ep_count(ep, FI_RECV, !res->err);
+	if (ep->rx_cq && no_message)
+		report_release(ep, rx->context);
 	else if (ep->rx_cq)
-		report_rx(ep, &res->source, !ep->rx_selective || (rx->flags & FI_COMPLETION),
-			  &event);
+		report_rx(ep, rx, res);
 put:
 	uet_ses_rx_put(owner->rxq, rx);
 }
@@ -374,6 +423,12 @@ static int describe_recv(struct uet_ep *ep, const struct uet_recv_args *args,
 	if (ret)
 		return ret;
 	rx->iov_cnt = (uint8_t)args->count;
+	if (args->flags & FI_MULTI_RECV) {
+		if (rx->iov_cnt != 1 || !rx->len)
+			return -FI_EINVAL;
+		rx->multi = true;
+		rx->min_free = ep->min_multi_recv;
+	}
 	return describe_pattern(ep, args, rx);
 }
 
@@ -518,6 +573,8 @@ static ssize_t recv_claimed(struct uet_ep *ep, const struct uet_recv_args *args)
 
 static ssize_t recv_locked(struct uet_ep *ep, const struct uet_recv_args *args)
 {
+	if ((args->flags & FI_MULTI_RECV) && (args->flags & (FI_PEEK | FI_CLAIM | FI_DISCARD)))
+		return -FI_EBADFLAGS;
 	if (args->flags & FI_PEEK)
 		return peek(ep, args);
 	if (args->flags & FI_CLAIM)

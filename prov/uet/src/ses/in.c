@@ -2,6 +2,7 @@
 /*
  * Inbound messages and the flows (one per PDC) on which they hang while packets are missing.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "ses/rma.h"
@@ -13,7 +14,7 @@ struct uet_ses_in *uet_ses_in_new(struct uet_ses *ses, struct uet_ses_rxq *rxq,
 
 	if (!in)
 		return NULL;
-	memset(in, 0, sizeof(*in));
+	memset(in, 0, offsetof(struct uet_ses_in, part));
 	uet_list_init(&in->unex.link);
 	uet_list_init(&in->open);
 	in->unex.lo = UINT32_MAX;
@@ -165,6 +166,8 @@ void uet_ses_in_fail(struct uet_ses_in *in, uint8_t rc)
 		return;
 	if (in->state == UET_IN_UNEX)
 		uet_ses_unex_remove(in);
+	if (copy.rx == &in->part)
+		copy.rx = &copy.part;
 	in->rx = NULL;
 	uet_ses_in_swallow(in, UET_IN_FAILED, rc);
 	/* Last, because the callback may change every list. */
@@ -185,14 +188,21 @@ void uet_ses_in_orphan(struct uet_ses_in *in)
 {
 	struct uet_ses_rxq *rxq = in->rxq;
 	struct uet_ses_rx *rx = in->state == UET_IN_MATCHED ? in->rx : NULL;
+	struct uet_ses_rx part;
 
+	if (rx == &in->part) {
+		part = *rx;
+		rx = &part;
+	}
 	uet_ses_in_close(in);
 	if (in->state == UET_IN_UNEX)
 		uet_ses_unex_remove(in);
 	in->rx = NULL;
 	in->ses = NULL;
 	uet_ses_in_swallow(in, UET_IN_FAILED, UET_RC_NULL);
-	if (rx)
+	if (rx && rx->parent)
+		uet_ses_multi_drop(rxq, rx);
+	else if (rx)
 		uet_ses_rx_again(rxq, rx);
 }
 

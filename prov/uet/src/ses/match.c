@@ -18,17 +18,25 @@ static bool takes(const struct uet_ses_rx *rx, const struct uet_ses_in *in)
 	       uet_addr_same_host(&rx->source.host, &in->source.host);
 }
 
-struct uet_ses_rx *uet_ses_match_posted(struct uet_ses_rxq *rxq, const struct uet_ses_in *in)
+struct uet_ses_rx *uet_ses_match_posted(struct uet_ses_rxq *rxq, struct uet_ses_in *in)
 {
+	struct uet_list *head = &rxq->posted[in->queue];
 	struct uet_list *pos;
 
-	uet_list_for_each(pos, &rxq->posted[in->queue]) {
+	uet_list_for_each(pos, head) {
 		struct uet_ses_rx *rx = uet_list_entry(pos, struct uet_ses_rx, link);
 
-		if (takes(rx, in)) {
+		if (!takes(rx, in))
+			continue;
+		if (!rx->multi) {
 			uet_list_del(&rx->link);
 			return rx;
 		}
+		rx = uet_ses_multi_take(rxq, rx, in);
+		if (rx)
+			return rx;
+		/* Whom the release was told may have changed the queue. */
+		pos = head;
 	}
 	return NULL;
 }
@@ -54,10 +62,7 @@ void uet_ses_rx_fail(struct uet_ses_rx *rx, const struct uet_ses_in *in, uint8_t
 	res.err = -EIO;
 	res.rc = rc;
 	res.len = 0;
-	if (in->ses)
-		in->ses->ops->rx_done(in->ses->upper, rx, &res);
-	else
-		in->rxq->ops->rx_done(in->rxq->upper, rx, &res);
+	uet_ses_rx_report(in, rx, &res);
 }
 
 void uet_ses_deliver(struct uet_ses_in *in)
@@ -74,8 +79,8 @@ void uet_ses_deliver(struct uet_ses_in *in)
 	}
 	ses->stats.rx_msgs++;
 	ses->stats.rx_bytes += res.len;
+	uet_ses_rx_report(in, rx, &res);
 	uet_ses_in_put(in);
-	ses->ops->rx_done(ses->upper, rx, &res);
 }
 
 void uet_ses_attach(struct uet_ses_in *in, struct uet_ses_rx *rx)
@@ -96,7 +101,7 @@ void uet_ses_attach(struct uet_ses_in *in, struct uet_ses_rx *rx)
 
 void uet_ses_recv(struct uet_ses_rxq *rxq, struct uet_ses_rx *rx, uint64_t now)
 {
-	struct uet_ses_in *in = uet_ses_match_unex(rxq, rx);
+	struct uet_ses_in *in = rx->multi ? NULL : uet_ses_match_unex(rxq, rx);
 
 	(void)now;
 	if (in) {
@@ -106,6 +111,8 @@ void uet_ses_recv(struct uet_ses_rxq *rxq, struct uet_ses_rx *rx, uint64_t now)
 	memset(&rx->cur, 0, sizeof(rx->cur));
 	rx->seq = rxq->rx_seq++;
 	uet_list_add_tail(&rxq->posted[rx->queue], &rx->link);
+	if (rx->multi)
+		uet_ses_multi_recv(rxq, rx);
 }
 
 void uet_ses_rx_again(struct uet_ses_rxq *rxq, struct uet_ses_rx *rx)
@@ -145,6 +152,10 @@ bool uet_ses_cancel(struct uet_ses_rxq *rxq, void *context)
 	}
 	if (!oldest)
 		return false;
+	if (oldest->multi) {
+		uet_ses_multi_cancel(rxq, oldest);
+		return true;
+	}
 	uet_list_del(&oldest->link);
 	res.queue = oldest->queue;
 	res.tag = oldest->tag;

@@ -86,6 +86,7 @@ struct uet_ses_in {
 	bool has_data;
 	bool som_known;			/* the header of the first packet was seen */
 	bool som_taken;			/* and the packet was accepted */
+	struct uet_ses_rx part;		/* rx, when that is a part of a multi-receive buffer */
 };
 
 /* Open inbound messages of one PDC. */
@@ -290,8 +291,11 @@ void uet_ses_in_result(const struct uet_ses_in *in, struct uet_ses_rx_result *re
 
 /* match.c */
 
-/* First posted receive that takes the message @in; taken off its queue. NULL: none. */
-struct uet_ses_rx *uet_ses_match_posted(struct uet_ses_rxq *rxq, const struct uet_ses_in *in);
+/*
+ * First posted receive that takes the message @in; taken off its queue. NULL: none. Multi-
+ * receive buffers that are too full for @in retire.
+ */
+struct uet_ses_rx *uet_ses_match_posted(struct uet_ses_rxq *rxq, struct uet_ses_in *in);
 
 /* First unexpected message that @rx takes, left where it is; NULL: none. */
 struct uet_ses_in *uet_ses_match_unex(struct uet_ses_rxq *rxq, const struct uet_ses_rx *rx);
@@ -310,6 +314,31 @@ void uet_ses_rx_fail(struct uet_ses_rx *rx, const struct uet_ses_in *in, uint8_t
 
 /* Post @rx, taken before and not filled, in front of the others, as uet_ses_recv. */
 void uet_ses_rx_again(struct uet_ses_rxq *rxq, struct uet_ses_rx *rx);
+
+/* multi.c */
+
+/*
+ * The part of the multi-receive buffer @rx that the message @in gets. NULL when it does not
+ * fit behind others: then @rx is on no queue any more, and rx_done may have run.
+ */
+struct uet_ses_rx *uet_ses_multi_take(struct uet_ses_rxq *rxq, struct uet_ses_rx *rx,
+				      struct uet_ses_in *in);
+
+/* Give the posted multi-receive buffer @rx the unexpected messages that it takes. */
+void uet_ses_multi_recv(struct uet_ses_rxq *rxq, struct uet_ses_rx *rx);
+
+/* Cancel the posted multi-receive buffer @rx. */
+void uet_ses_multi_cancel(struct uet_ses_rxq *rxq, struct uet_ses_rx *rx);
+
+/* The message of @part will not come, and nobody is told. */
+void uet_ses_multi_drop(struct uet_ses_rxq *rxq, const struct uet_ses_rx *part);
+
+/*
+ * rx_done for @rx, which the message @in had, and the release of its multi-receive buffer if
+ * that is due.
+ */
+void uet_ses_rx_report(const struct uet_ses_in *in, struct uet_ses_rx *rx,
+		       struct uet_ses_rx_result *res);
 
 /* unex.c */
 

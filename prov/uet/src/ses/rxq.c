@@ -153,5 +153,7 @@ struct uet_ses_rx *uet_ses_rx_get(struct uet_ses_rxq *rxq)
 
 void uet_ses_rx_put(struct uet_ses_rxq *rxq, struct uet_ses_rx *rx)
 {
+	if (rx->parent)
+		return;
 	uet_pool_put(&rxq->rx_pool, rx);
 }

@@ -149,15 +149,23 @@ enum uet_ses_queue {
 
 struct uet_ses_unex;
 
-/* A posted receive. Taken from and returned to its queue's pool; lives until rx_done returned. */
+/*
+ * A posted receive. Taken from and returned to its queue's pool; lives until rx_done returned.
+ *
+ * A multi-receive buffer (@multi, one fragment) takes many messages, one behind the other. Each
+ * is reported by rx_done with a part: a receive with @parent, whose fragment is where the
+ * message lies and whose owner, context and flags are the buffer's. See rx_done.
+ */
 struct uet_ses_rx {
 	/* Set by the caller. */
 	uint8_t queue;		/* enum uet_ses_queue */
 	uint8_t iov_cnt;
 	bool directed;		/* only from @source */
+	bool multi;		/* a multi-receive buffer */
 	uint64_t tag;
 	uint64_t ignore;
 	size_t len;		/* sum of iov */
+	size_t min_free;	/* multi: released when fewer bytes are free */
 	struct uet_ses_source source;
 	struct iovec iov[UET_SES_IOV];
 	void *owner;		/* the caller's, untouched */
@@ -167,6 +175,11 @@ struct uet_ses_rx {
 	struct uet_list link;
 	struct uet_ses_cursor cur;
 	uint64_t seq;		/* order of posting over both queues */
+	struct uet_ses_rx *parent;	/* a part: its buffer */
+	size_t used;		/* multi: bytes given to parts */
+	uint32_t parts;		/* multi: those that have not ended */
+	bool retired;		/* multi: takes no more messages */
+	bool cancelled;		/* multi: while parts were under way */
 };
 
 /* How a receive ended. */
@@ -175,6 +188,7 @@ struct uet_ses_rx_result {
 	uint8_t rc;		/* UET return code behind an error, or 0 */
 	uint8_t queue;
 	bool has_data;
+	bool released;		/* with this the multi-receive buffer is the caller's again */
 	size_t len;		/* bytes placed */
 	size_t msg_len;		/* length of the message; > len when truncated */
 	uint64_t tag;
@@ -203,7 +217,13 @@ struct uet_ses_upper_ops {
 	 */
 	void (*tx_done)(void *upper, struct uet_ses_tx *tx, int err, uint32_t prov_errno);
 
-	/* @rx is finished. The caller returns it with uet_ses_rx_put (may be done inside). */
+	/*
+	 * @rx is finished. The caller returns it with uet_ses_rx_put (may be done inside).
+	 * A part of a multi-receive buffer is gone when the call returns, put or not; the
+	 * report of the last part may tell that the buffer is released, which is then gone too.
+	 * Otherwise the release is a call of its own for the buffer: no message, err 0 or, when
+	 * it was cancelled, -ECANCELED.
+	 */
 	void (*rx_done)(void *upper, struct uet_ses_rx *rx, const struct uet_ses_rx_result *res);
 
 	/*
@@ -339,7 +359,8 @@ void uet_ses_recv(struct uet_ses_rxq *rxq, struct uet_ses_rx *rx, uint64_t now);
 
 /*
  * Cancel the oldest posted receive whose context is @context and that is not yet matched:
- * rx_done with -ECANCELED runs inside. Returns true if one was found.
+ * rx_done with -ECANCELED runs inside; for a multi-receive buffer only when the messages that
+ * go into it have ended. Not to be called from rx_done. Returns true if one was found.
  */
 bool uet_ses_cancel(struct uet_ses_rxq *rxq, void *context);
 
@@ -359,7 +380,10 @@ int uet_ses_peek(struct uet_ses_rxq *rxq, const struct uet_ses_rx *pattern,
 		 enum uet_ses_peek_action action, struct uet_ses_rx_result *res,
 		 struct uet_ses_unex **claim);
 
-/* Deliver the claimed message into @rx, of the same queue, as uet_ses_recv would. */
+/*
+ * Deliver the claimed message into @rx, of the same queue and no multi-receive buffer, as
+ * uet_ses_recv would.
+ */
 void uet_ses_claimed_recv(struct uet_ses_unex *claim, struct uet_ses_rx *rx, uint64_t now);
 
 /* Drop the claimed message. */
