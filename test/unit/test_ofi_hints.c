@@ -150,7 +150,7 @@ static const struct single {
 	{ T(op_flags), 0, ANY, OK, FI_TRANSMIT_COMPLETE },
 	{ T(op_flags), FI_COMPLETION | FI_DELIVERY_COMPLETE, ANY, OK, ECHO },
 	{ T(op_flags), FI_INJECT | FI_INJECT_COMPLETE, ANY, OK, ECHO },
-	{ T(op_flags), FI_MATCH_COMPLETE, ANY, NO, 0 },
+	{ T(op_flags), FI_MATCH_COMPLETE, ANY, OK, ECHO },
 	{ T(op_flags), FI_COMMIT_COMPLETE, ANY, NO, 0 },
 	{ T(op_flags), FI_MULTI_RECV, ANY, NO, 0 },
 	{ T(msg_order), FI_ORDER_SAS, ANY, OK, ECHO },

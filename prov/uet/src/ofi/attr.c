@@ -33,7 +33,7 @@ const struct uet_offer uet_offer = {
 		   FI_MULTI_RECV | UET_TAGGED_MULTI_RECV,
 	.domain_caps = FI_LOCAL_COMM | FI_REMOTE_COMM | FI_SHARED_AV,
 	.tx_op_flags = FI_INJECT | FI_COMPLETION | FI_INJECT_COMPLETE | FI_TRANSMIT_COMPLETE |
-		       FI_DELIVERY_COMPLETE,
+		       FI_DELIVERY_COMPLETE | FI_MATCH_COMPLETE,
 	.tx_op_default = FI_TRANSMIT_COMPLETE,
 	.rx_op_flags = FI_COMPLETION | FI_MULTI_RECV,
 	.order_held = UET_ORDER_ALL,

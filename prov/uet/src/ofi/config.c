@@ -68,6 +68,9 @@ static const struct param params[] = {
 	{ "unexpected_bytes", PARAM_SIZE, AT(max_unexpected_bytes), UET_MTU_MAX,
 	  1ull << 40, 1 << 30, "bytes",
 	  "Memory per endpoint for the contents of such messages." },
+	{ "defer_size", PARAM_SIZE, AT(defer_size), 0, 1ull << 32, 64 << 10, "bytes",
+	  "Messages longer than this go as deferrable sends: a receiver that has neither asked "
+	  "for one nor room for it keeps its header and calls for it later. 0: none." },
 	{ "linger", PARAM_MS, AT(linger), 0, 3600000, 5000, "ms",
 	  "How long fi_close of an endpoint waits for the acknowledgement of what was sent." },
 	{ "max_pdc", PARAM_U32, AT(pds.max_pdc), 2, 65535, 4096, "contexts",

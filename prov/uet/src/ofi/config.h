@@ -31,6 +31,7 @@ struct uet_config {
 	size_t tx_size, rx_size; /* FI_UET_TX_SIZE, FI_UET_RX_SIZE: operations outstanding */
 	size_t max_unexpected;	/* FI_UET_UNEXPECTED_COUNT */
 	size_t max_unexpected_bytes; /* FI_UET_UNEXPECTED_BYTES */
+	size_t defer_size;	/* FI_UET_DEFER_SIZE */
 	uint64_t linger;	/* FI_UET_LINGER, here in ns: fi_close waits so long */
 	struct uet_pds_cfg pds;	/* FI_UET_MAX_PDC, FI_UET_WINDOW, FI_UET_RTO, ...; the
 				 * endpoint sets pds.seed and pds.cms.mtu for itself */

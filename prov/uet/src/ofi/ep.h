@@ -132,6 +132,9 @@ void uet_srx_leave(struct uet_ep *ep);
 /* Drive the FEPs of all endpoints of @srx, with the common lock held. */
 void uet_srx_progress_locked(struct uet_srx *srx);
 
+/* uet_fep_call_locked for all of them. */
+uint64_t uet_srx_call_locked(struct uet_srx *srx);
+
 /* ---- epattr.c ---- */
 
 extern struct fi_ops_ep uet_ep_ops;

@@ -44,6 +44,15 @@ int uet_fep_progress_locked(struct uet_fep *fep)
 	return n;
 }
 
+uint64_t uet_fep_call_locked(struct uet_fep *fep)
+{
+	if (uet_likely(uet_ses_next(fep->ses) > 0))
+		return UET_TIME_NEVER;
+	uet_ses_progress(fep->ses, uet_clock_ns());
+	uet_pds_flush(fep->pds);
+	return uet_fep_next(fep);
+}
+
 void uet_fep_progress(struct uet_fep *fep)
 {
 	/* Whoever holds the lock is making progress already. */
@@ -114,6 +123,7 @@ static int create_ses(struct uet_fep *fep, const struct fi_info *info, size_t in
 		.indices = fep->name.num_indices,
 		.max_tx = (uint32_t)(info->tx_attr->size * contexts(info->ep_attr->tx_ctx_cnt)),
 		.inject_size = (uint32_t)inject_size,
+		.defer_size = uet_config.defer_size,
 		.retry_time = 1 * UET_NSEC_PER_MSEC,
 		.retry_max = 100 * UET_NSEC_PER_MSEC,
 	};

@@ -58,6 +58,12 @@ void uet_fep_progress(struct uet_fep *fep);
 int uet_fep_progress_locked(struct uet_fep *fep);
 
 /*
+ * A receive was posted: if it has to call for its message (a deferred one), do so now. With the
+ * lock held. Returns when @fep must be driven because of that, or UET_TIME_NEVER.
+ */
+uint64_t uet_fep_call_locked(struct uet_fep *fep);
+
+/*
  * Drive @fep until it has nothing left to do now, acknowledgements sent included, and return
  * the time (ns) of its next time-out: UET_TIME_NEVER if none, 0 if it is still busy. While
  * the device takes no packets that is the time to try again.

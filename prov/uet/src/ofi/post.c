@@ -6,7 +6,7 @@
 #include "ofi/rma.h"
 
 #define LEVEL_FLAGS (FI_COMPLETION | FI_INJECT_COMPLETE | FI_TRANSMIT_COMPLETE | \
-		     FI_DELIVERY_COMPLETE | FI_MORE | FI_INJECT)
+		     FI_DELIVERY_COMPLETE | FI_MATCH_COMPLETE | FI_MORE | FI_INJECT)
 
 int uet_iov_len(const struct iovec *iov, size_t cnt, size_t *len)
 {
@@ -109,7 +109,8 @@ static int describe(struct uet_ep *ep, const struct uet_rma_op *op,
 	tx->mode = (uint8_t)ep->mode;
 	tx->dest = *dest;
 	tx->dest.small = dest->small && ep->key_flags && (seg->key & UET_MR_KEY_OPTIMIZED);
-	tx->dc = op->flags & FI_DELIVERY_COMPLETE;
+	/* Nothing is matched here: that level is no more than this one. */
+	tx->dc = op->flags & (FI_DELIVERY_COMPLETE | FI_MATCH_COMPLETE);
 	tx->inject = (op->flags & FI_INJECT) && op->opcode != UET_OP_READ;
 	tx->lazy = op->silent;
 	tx->key = seg->key;

@@ -95,6 +95,17 @@ void uet_srx_progress_locked(struct uet_srx *srx)
 		uet_fep_progress_locked(uet_list_entry(pos, struct uet_ep, link)->fep);
 }
 
+uint64_t uet_srx_call_locked(struct uet_srx *srx)
+{
+	uint64_t next = UET_TIME_NEVER;
+	struct uet_list *pos;
+
+	uet_list_for_each(pos, &srx->eps)
+		next = uet_min_u64(next, uet_fep_call_locked(
+					   uet_list_entry(pos, struct uet_ep, link)->fep));
+	return next;
+}
+
 static int srx_close(struct fid *fid)
 {
 	struct uet_srx *srx = srx_of(fid);

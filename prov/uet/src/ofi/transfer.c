@@ -11,7 +11,8 @@
 #include "ofi/rma.h"
 
 #define SEND_FLAGS (FI_INJECT | FI_COMPLETION | FI_REMOTE_CQ_DATA | FI_INJECT_COMPLETE | \
-		    FI_TRANSMIT_COMPLETE | FI_DELIVERY_COMPLETE | FI_MORE | FI_MSG | FI_TAGGED)
+		    FI_TRANSMIT_COMPLETE | FI_DELIVERY_COMPLETE | FI_MATCH_COMPLETE | FI_MORE | \
+		    FI_MSG | FI_TAGGED)
 #define RECV_FLAGS (FI_COMPLETION | FI_MORE | FI_PEEK | FI_CLAIM | FI_DISCARD | FI_MSG | \
 		    FI_TAGGED | FI_MULTI_RECV)
 
@@ -179,6 +180,7 @@ static int describe_send(struct uet_ep *ep, const struct uet_send_args *args,
 	tx->opcode = send_opcode(ep, args->flags);
 	tx->mode = (uint8_t)ep->mode;
 	tx->dc = args->flags & FI_DELIVERY_COMPLETE;
+	tx->match = args->flags & FI_MATCH_COMPLETE;
 	tx->has_data = args->flags & FI_REMOTE_CQ_DATA;
 	tx->inject = args->flags & FI_INJECT;
 	tx->lazy = args->silent;
@@ -586,6 +588,7 @@ static ssize_t recv_locked(struct uet_ep *ep, const struct uet_recv_args *args)
 
 ssize_t uet_ep_recv(struct uet_ep *ep, const struct uet_recv_args *args)
 {
+	uint64_t next;
 	ssize_t ret;
 
 	if (uet_unlikely(!ep->rx_enabled))
@@ -596,6 +599,9 @@ ssize_t uet_ep_recv(struct uet_ep *ep, const struct uet_recv_args *args)
 	ret = recv_locked(ep, args);
 	if (ret == -FI_EAGAIN)
 		uet_ep_progress_locked(ep);
+	next = ep->srx ? uet_srx_call_locked(ep->srx) : uet_fep_call_locked(ep->fep);
 	uet_unlock(&ep->fep->lock);
+	if (next != UET_TIME_NEVER)
+		uet_ep_kick(ep, next);
 	return ret;
 }

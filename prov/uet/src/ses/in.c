@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "ses/defer.h"
 #include "ses/rma.h"
 
 struct uet_ses_in *uet_ses_in_new(struct uet_ses *ses, struct uet_ses_rxq *rxq,
@@ -17,6 +18,8 @@ struct uet_ses_in *uet_ses_in_new(struct uet_ses *ses, struct uet_ses_rxq *rxq,
 	memset(in, 0, offsetof(struct uet_ses_in, part));
 	uet_list_init(&in->unex.link);
 	uet_list_init(&in->open);
+	uet_list_init(&in->token_link);
+	uet_list_init(&in->wait);
 	in->unex.lo = UINT32_MAX;
 	in->ses = ses;
 	in->rxq = rxq;
@@ -44,7 +47,7 @@ static void leave_list(struct uet_ses_in *in)
 
 void uet_ses_in_put(struct uet_ses_in *in)
 {
-	if (in->flow || in->unex.counted)
+	if (in->flow || in->unex.counted || in->target_token)
 		return;
 	leave_list(in);
 	uet_pool_put(&in->rxq->in_pool, in);
@@ -166,19 +169,23 @@ void uet_ses_in_fail(struct uet_ses_in *in, uint8_t rc)
 		return;
 	if (in->state == UET_IN_UNEX)
 		uet_ses_unex_remove(in);
+	else if (in->state == UET_IN_AWAIT)
+		uet_ses_defer_forget(in);
 	if (copy.rx == &in->part)
 		copy.rx = &copy.part;
 	in->rx = NULL;
 	uet_ses_in_swallow(in, UET_IN_FAILED, rc);
 	/* Last, because the callback may change every list. */
-	if (copy.state == UET_IN_MATCHED)
+	if (copy.rx)
 		uet_ses_rx_fail(copy.rx, &copy, rc);
 }
 
 void uet_ses_in_abandon(struct uet_ses_in *in)
 {
 	uet_ses_in_close(in);
-	if (in->state == UET_IN_FAILED)
+	if (in->deferred)
+		uet_ses_defer_over(in);
+	else if (in->state == UET_IN_FAILED)
 		uet_ses_in_put(in);
 	else
 		uet_ses_in_fail(in, UET_RC_NULL);
@@ -187,7 +194,7 @@ void uet_ses_in_abandon(struct uet_ses_in *in)
 void uet_ses_in_orphan(struct uet_ses_in *in)
 {
 	struct uet_ses_rxq *rxq = in->rxq;
-	struct uet_ses_rx *rx = in->state == UET_IN_MATCHED ? in->rx : NULL;
+	struct uet_ses_rx *rx = in->rx;
 	struct uet_ses_rx part;
 
 	if (rx == &in->part) {
@@ -197,6 +204,8 @@ void uet_ses_in_orphan(struct uet_ses_in *in)
 	uet_ses_in_close(in);
 	if (in->state == UET_IN_UNEX)
 		uet_ses_unex_remove(in);
+	else if (in->state == UET_IN_AWAIT)
+		uet_ses_defer_forget(in);
 	in->rx = NULL;
 	in->ses = NULL;
 	uet_ses_in_swallow(in, UET_IN_FAILED, UET_RC_NULL);
@@ -219,18 +228,28 @@ void uet_ses_in_result(const struct uet_ses_in *in, struct uet_ses_rx_result *re
 	res->source = in->source;
 }
 
+/* What is incomplete stays so, whatever the reason; but of a deferred one nothing is missing. */
+static void leave(struct uet_ses_in *in, int err)
+{
+	if (in->deferred && err) {
+		uet_ses_in_close(in);
+		uet_ses_in_fail(in, UET_RC_NULL);
+	} else {
+		uet_ses_in_abandon(in);
+	}
+}
+
 void uet_ses_pdc_gone(void *upper, struct uet_pdc *pdc, int err)
 {
 	struct uet_ses *ses = upper;
 	struct uet_ses_flow *flow = flow_of(pdc);
 
-	(void)err;	/* whatever the reason, what is incomplete stays so */
 	uet_ses_reply_pdc_gone(ses, pdc);
+	uet_ses_watch_pdc_gone(ses, pdc, err);
 	if (!flow)
 		return;
 	while (!uet_list_empty(&flow->open))
-		uet_ses_in_abandon(uet_list_entry(uet_list_first(&flow->open),
-						  struct uet_ses_in, open));
+		leave(uet_list_entry(uet_list_first(&flow->open), struct uet_ses_in, open), err);
 	*uet_pdc_upper(pdc) = NULL;
 	uet_list_del(&flow->link);
 	uet_pool_put(&ses->flow_pool, flow);

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "ses/msg.h"
+#include "ses/defer.h"
 
 static bool takes(const struct uet_ses_rx *rx, const struct uet_ses_in *in)
 {
@@ -93,6 +93,10 @@ void uet_ses_attach(struct uet_ses_in *in, struct uet_ses_rx *rx)
 		uet_ses_iov_write(rx->iov, rx->iov_cnt, &rx->cur, unex->lo,
 				  unex->buf + unex->lo, hi - unex->lo);
 	uet_ses_unex_remove(in);
+	if (in->deferred) {
+		uet_ses_defer_take(in, rx);
+		return;
+	}
 	in->rx = rx;
 	in->state = UET_IN_MATCHED;
 	if (!in->flow)

@@ -43,9 +43,12 @@
 #define UET_SES_REPLIES 1024	/* uet_ses_cfg.max_replies by default */
 #define UET_SES_READ_BUCKETS 256		/* a power of two */
 
+#define UET_SES_TOKEN_BUCKETS 64	/* of restart tokens */
+
 enum uet_ses_in_state {
 	UET_IN_UNEX,	/* no receive yet */
 	UET_IN_MATCHED,	/* bytes go to rx */
+	UET_IN_AWAIT,	/* deferred and taken: its source shall restart it; defer_rx.c */
 	UET_IN_RMA,	/* bytes go to or come from region */
 	UET_IN_SINK,	/* discarded: the rest is swallowed, answered with success */
 	UET_IN_FAILED,	/* the rest is swallowed, answered with rc (NULL: with success) */
@@ -61,12 +64,13 @@ struct uet_ses_unex {
 };
 
 struct uet_ses_flow;
+struct uet_ses_note;
 
 struct uet_ses_in {
 	struct uet_ses_unex unex;
 	struct uet_list open;		/* flow->open */
 	struct uet_ses_flow *flow;	/* NULL: no packet is missing, or the PDC is gone */
-	struct uet_ses_rx *rx;		/* MATCHED */
+	struct uet_ses_rx *rx;		/* MATCHED; AWAIT: NULL if discarded */
 	struct uet_ses *ses;		/* that it came to; NULL: gone, only a claim is left */
 	struct uet_ses_rxq *rxq;
 	const struct uet_ses_region *region;	/* RMA */
@@ -86,6 +90,15 @@ struct uet_ses_in {
 	bool has_data;
 	bool som_known;			/* the header of the first packet was seen */
 	bool som_taken;			/* and the packet was accepted */
+	/* Deferrable ones of which only the header is kept (UNEX, AWAIT). */
+	bool deferred;
+	bool told;			/* the source knows */
+	bool relative;			/* REL of the request */
+	uint32_t initiator_token;
+	uint32_t target_token;		/* AWAIT; 0: none */
+	struct uet_list token_link;	/* ses->awaits */
+	struct uet_list wait;		/* a watch's ins */
+	struct uet_ses_note *note;	/* its RTR, while under way */
 	struct uet_ses_rx part;		/* rx, when that is a part of a multi-receive buffer */
 };
 
@@ -139,6 +152,15 @@ struct uet_ses {
 	struct uet_list paused;		/* refused on RUD: to be repeated */
 	struct uet_list finished;	/* tx_done is due */
 	struct uet_list holds;		/* destinations that wait on ROD */
+	/* Deferrable sends, defer.h. */
+	struct uet_pool note_pool;
+	struct uet_pool watch_pool;
+	struct uet_list notes;		/* to be posted */
+	struct uet_list watches;
+	struct uet_list tokens[UET_SES_TOKEN_BUCKETS];	/* sends, by token */
+	struct uet_list awaits[UET_SES_TOKEN_BUCKETS];	/* inbound ones, by target token */
+	uint32_t token_last;
+	uint8_t sent_modes;		/* bits: enum uet_pds_mode of sends so far */
 	uint64_t tx_seq;
 	uint64_t next;			/* earliest timed work of the lists above */
 	uint32_t tx_open;		/* started, tx_done not yet called */
@@ -214,7 +236,16 @@ void uet_ses_tx_unpost(struct uet_ses *ses, struct uet_ses_tx *tx);
 /* PDS has forgotten @tx with result @err and NACK code @nack: repeat it, or call tx_done. */
 void uet_ses_tx_end(struct uet_ses *ses, struct uet_ses_tx *tx, int err, uint8_t nack);
 
+/* Let no further packet of @tx, posted, go; the target is told where it ends. */
+void uet_ses_tx_stop(struct uet_ses *ses, struct uet_ses_tx *tx);
+
+/* @tx, on no list, has failed with @err: tx_done. */
+void uet_ses_tx_finish(struct uet_ses *ses, struct uet_ses_tx *tx, int err);
+
 /* retry.c: messages that the target wants repeated, UEC 3.4.6.3.2 and 10.4 of the notes. */
+
+/* Do both name the same endpoint? */
+bool uet_ses_same_dest(const struct uet_ses_dest *a, const struct uet_ses_dest *b);
 
 /* If messages for the destination of @tx (ROD) are held, queue @tx there and return true. */
 bool uet_ses_retry_enqueue(struct uet_ses *ses, struct uet_ses_tx *tx);

@@ -10,9 +10,10 @@
  * the order of uet_ses_send. When all refused ones have left PDS, the first of the hold goes
  * alone; once it got through, the others follow.
  */
+#include "ses/defer.h"
 #include "ses/rma.h"
 
-static bool same_dest(const struct uet_ses_dest *a, const struct uet_ses_dest *b)
+bool uet_ses_same_dest(const struct uet_ses_dest *a, const struct uet_ses_dest *b)
 {
 	return a->pid_on_fep == b->pid_on_fep && a->resource_index == b->resource_index &&
 	       a->relative == b->relative && uet_addr_equal(&a->addr, &b->addr);
@@ -25,7 +26,7 @@ static struct uet_ses_hold *hold_find(struct uet_ses *ses, const struct uet_ses_
 	uet_list_for_each(pos, &ses->holds) {
 		struct uet_ses_hold *hold = uet_list_entry(pos, struct uet_ses_hold, link);
 
-		if (same_dest(&hold->dest, dest))
+		if (uet_ses_same_dest(&hold->dest, dest))
 			return hold;
 	}
 	return NULL;
@@ -107,7 +108,7 @@ static void take_back_later(struct uet_ses *ses, struct uet_ses_hold *hold,
 		struct uet_ses_tx *later = uet_list_entry(pos, struct uet_ses_tx, link);
 
 		if (later->mode != UET_MODE_ROD || later->seq <= tx->seq || later->msg.next > 0 ||
-		    !same_dest(&later->dest, &tx->dest))
+		    !uet_ses_same_dest(&later->dest, &tx->dest))
 			continue;
 		if (!uet_pds_stop(ses->pds, &later->msg, false))
 			continue;
@@ -273,6 +274,8 @@ void uet_ses_progress(struct uet_ses *ses, uint64_t now)
 	run_finished(ses);
 	uet_ses_reply_progress(ses, now);
 	run_paused(ses, now);
+	uet_ses_note_progress(ses, now);
+	uet_ses_watch_progress(ses, now);
 	uet_list_for_each_safe(pos, tmp, &ses->holds)
 		run_hold(ses, uet_list_entry(pos, struct uet_ses_hold, link), now);
 }

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "ses/defer.h"
 #include "ses/rma.h"
 
 /* A request packet being looked at. */
@@ -275,6 +276,10 @@ static void accept_packet(struct uet_ses *ses, struct uet_ses_in *in, const stru
 		return;
 	}
 	learn_header(in, p);
+	if (in->deferred) {
+		uet_ses_defer_packet(in, &p->req, p->len, p->off + p->len, p->ends_early, answer);
+		return;
+	}
 	if (in->state == UET_IN_UNEX && !uet_ses_unex_store(in)) {
 		refuse_now(ses, UET_NACK_NO_PKT_BUFFER, answer);
 		return;
@@ -296,6 +301,10 @@ static bool begin_unexpected(struct uet_ses *ses, struct uet_ses_in *in, const s
 	if (!uet_ses_unex_admit(p->rxq)) {
 		*nack = UET_NACK_NO_SES_MSG_AVAIL;
 		return false;
+	}
+	if (p->deferrable && uet_ses_defer_begin(in, &p->req)) {
+		uet_ses_unex_add(in);
+		return true;
 	}
 	if (!uet_ses_unex_store(in) && !in->flow) {
 		/* Without an id the repeated packet could not be tied to a record. */
@@ -333,6 +342,24 @@ refused:
 	uet_ses_in_close(in);
 	uet_ses_in_put(in);
 	refuse_now(ses, nack, answer);
+	return NULL;
+}
+
+/* First packet to arrive of a message that was deferred and is sent again. */
+static struct uet_ses_in *resume(struct uet_ses *ses, const struct pkt *p,
+				 struct uet_pds_answer *answer)
+{
+	bool whole = p->len == p->req.request_length;
+	struct uet_ses_in *in;
+	uint8_t nack;
+
+	in = uet_ses_defer_resume(ses, &p->req, p->rx->src, p->rx->pdc, whole, &nack);
+	if (in)
+		return in;
+	if (nack)
+		refuse_now(ses, nack, answer);
+	else
+		fail_packet(ses, NULL, p, UET_RC_CANCELLED, answer);
 	return NULL;
 }
 
@@ -393,14 +420,32 @@ static void serve(struct uet_ses *ses, struct pkt *p, struct uet_pds_answer *ans
 		fail_packet(ses, in, p, rc, answer);
 		return;
 	}
-	if (p->ends_early) {
+	if (p->ends_early && !(in && in->deferred)) {
 		end_early(ses, in, p, answer);
 		return;
 	}
-	if (!in)
+	if (!in && p->req.target_token)
+		in = resume(ses, p, answer);
+	else if (!in)
 		in = begin(ses, p, answer);
 	if (in)
 		accept_packet(ses, in, p, answer);
+}
+
+/* Its target address is a guess of its source: the token tells what it is about. */
+static void serve_rtr(struct uet_ses *ses, const struct pkt *p, struct uet_pds_answer *answer)
+{
+	const struct uet_ses_req *req = &p->req;
+	uint8_t rc = UET_RC_UNSUPPORTED_OP;
+
+	if (req->rel && req->job_id != ses->cfg.job_id)
+		rc = UET_RC_BAD_JOB_ID;
+	else if (req->version == 0 && req->format == UET_HDR_REQUEST_STD && req->som && req->eom)
+		rc = uet_ses_defer_recall(ses, req, p->rx->src);
+	if (rc == UET_RC_OK)
+		answer_default(p, 0, answer);
+	else
+		refuse(ses, p, rc, answer);
 }
 
 void uet_ses_rx_packet(void *upper, const struct uet_pds_rx *rx, struct uet_pds_answer *answer)
@@ -429,6 +474,10 @@ void uet_ses_rx_packet(void *upper, const struct uet_pds_rx *rx, struct uet_pds_
 	}
 	if (uet_ses_is_rma(p.req.opcode)) {
 		uet_ses_rma_packet(ses, rx, &p.req, p.payload, p.avail, answer);
+		return;
+	}
+	if (p.req.opcode == UET_OP_DEFERRABLE_RTR) {
+		serve_rtr(ses, &p, answer);
 		return;
 	}
 	rc = check_op(&p);

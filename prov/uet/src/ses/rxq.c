@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ses/msg.h"
+#include "ses/defer.h"
 
 #define CHUNK 64	/* descriptors allocated at a time */
 
@@ -119,6 +119,8 @@ static void orphan_all(struct uet_ses *ses, struct uet_ses_rxq *rxq, int index)
 	while ((in = first_of(ses, &rxq->claimed, index)))
 		uet_ses_in_orphan(in);
 	while ((in = first_open(ses, index)))
+		uet_ses_in_orphan(in);
+	while ((in = uet_ses_defer_any(ses, index)))
 		uet_ses_in_orphan(in);
 }
 

@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ses/defer.h"
 #include "ses/rma.h"
 
 #define CHUNK 64	/* descriptors allocated at a time */
+#define PROBE_TIME (500 * UET_NSEC_PER_MSEC)
 
 static const struct uet_pds_upper_ops pds_ops = {
 	.fill = uet_ses_fill,
@@ -38,21 +40,29 @@ static void pools_init(struct uet_ses *ses)
 	uet_pool_init(&ses->operand_pool, cfg->payload_mtu, CHUNK, cfg->max_tx);
 	uet_pool_init(&ses->reply_pool, sizeof(struct uet_ses_reply) + cfg->payload_mtu, CHUNK,
 		      cfg->max_replies ? cfg->max_replies : UET_SES_REPLIES);
+	uet_pool_init(&ses->note_pool, sizeof(struct uet_ses_note), CHUNK, 0);
+	uet_pool_init(&ses->watch_pool, sizeof(struct uet_ses_watch), CHUNK, 0);
 }
 
 static void lists_init(struct uet_ses *ses)
 {
-	int q;
+	int i;
 
 	uet_list_init(&ses->rma);
 	uet_list_init(&ses->replies);
-	for (q = 0; q < UET_SES_READ_BUCKETS; q++)
-		uet_list_init(&ses->reads[q]);
+	for (i = 0; i < UET_SES_READ_BUCKETS; i++)
+		uet_list_init(&ses->reads[i]);
 	uet_list_init(&ses->active);
 	uet_list_init(&ses->paused);
 	uet_list_init(&ses->finished);
 	uet_list_init(&ses->holds);
 	uet_list_init(&ses->flows);
+	uet_list_init(&ses->notes);
+	uet_list_init(&ses->watches);
+	for (i = 0; i < UET_SES_TOKEN_BUCKETS; i++) {
+		uet_list_init(&ses->tokens[i]);
+		uet_list_init(&ses->awaits[i]);
+	}
 }
 
 int uet_ses_create(const struct uet_ses_cfg *cfg, struct uet_nic *nic,
@@ -74,6 +84,10 @@ int uet_ses_create(const struct uet_ses_cfg *cfg, struct uet_nic *nic,
 	ses->ops = ops;
 	ses->upper = upper;
 	ses->next = UET_TIME_NEVER;
+	if (ses->cfg.probe_time == 0)
+		ses->cfg.probe_time = PROBE_TIME;
+	/* Not what an earlier life on the same port has given out. */
+	ses->token_last = (uint32_t)(cfg->pds.seed ^ cfg->pds.seed >> 32);
 	/* 0 ("no id") and 0xFFFF are never used (UEC 3.4.1, choice Q1 of the wire notes). */
 	ses->ids[0] |= 1;
 	ses->ids[UET_ARRAY_SIZE(ses->ids) - 1] |= 1ull << 63;
@@ -108,6 +122,8 @@ void uet_ses_destroy(struct uet_ses *ses)
 	uet_pool_destroy(&ses->reply_pool);
 	uet_ses_rxq_destroy(ses->rma_rxq);
 	free(ses->rudi_data);
+	uet_pool_destroy(&ses->note_pool);
+	uet_pool_destroy(&ses->watch_pool);
 	free(ses);
 }
 
@@ -135,6 +151,7 @@ struct uet_ses_tx *uet_ses_tx_get(struct uet_ses *ses)
 	memset(tx, 0, sizeof(*tx));
 	uet_list_init(&tx->link);
 	uet_list_init(&tx->read_link);
+	uet_list_init(&tx->token_link);
 	uet_list_init(&tx->msg.link);
 	return tx;
 }

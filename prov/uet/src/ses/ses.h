@@ -105,6 +105,7 @@ struct uet_ses_tx {
 	uint8_t opcode;		/* enum uet_ses_op, see above */
 	uint8_t mode;		/* enum uet_pds_mode */
 	bool dc;		/* delivery complete asked */
+	bool match;		/* sends: done only when a receive has taken it, or discarded it */
 	bool has_data;		/* header data (FI_REMOTE_CQ_DATA) */
 	bool inject;		/* copy the payload: the caller's memory is free on return */
 	bool lazy;		/* nobody waits for tx_done: the peer may acknowledge at leisure */
@@ -120,8 +121,9 @@ struct uet_ses_tx {
 	void *context;		/* the same */
 	uint64_t flags;		/* the same */
 	/* Private to ses/. */
-	struct uet_list link;	/* active, paused, finished, or a hold's waiting list */
+	struct uet_list link;	/* active, paused, finished, a hold's or a watch's list */
 	struct uet_list read_link; /* ses->reads: data of the return direction is awaited */
+	struct uet_list token_link;	/* ses->tokens, once it has a token */
 	struct uet_ses_hold *hold;	/* it was refused and blocks later ones (ROD) */
 	struct uet_ses_cursor cur;
 	void *copy;		/* inject buffer, or the operands as they travel */
@@ -137,8 +139,20 @@ struct uet_ses_tx {
 	uint8_t ri_generation;	/* of the target, as it told with BAD_GENERATION */
 	uint8_t retries;	/* times that the whole message was repeated (NO_MATCH ...) */
 	bool answered;		/* a response other than NO_RESPONSE came */
+	bool posted;		/* to PDS */
 	bool stopped;		/* ended early; the last packet is a MSG_ERROR */
 	bool garbled;		/* an answer came that is no answer to a send */
+	/* Deferrable sends, defer_tx.c. */
+	bool deferred;		/* the target keeps only the header of this attempt */
+	bool halted;		/* stopped for that: the last packet is an empty one */
+	bool parked;		/* waits for an RTR */
+	bool recalled;		/* an RTR came, with what follows */
+	bool restarted;		/* as an RTR asked */
+	uint32_t token;		/* 0: not deferrable */
+	uint32_t target_token;
+	uint32_t from;		/* offset of the first byte of this attempt */
+	uint32_t recall_from, recall_token;
+	const struct uet_pdc *defer_pdc; /* over which it was deferred; to compare only */
 };
 
 /* Kinds of receive queue (RI spaces SEND and TAGGED, UEC 3.4.1.2). */
@@ -252,6 +266,8 @@ struct uet_ses_cfg {
 	uint32_t max_tx;		/* sends outstanding */
 	uint32_t inject_size;		/* largest copied payload, bytes */
 	uint32_t max_replies;		/* packets of data on their way to readers; 0: 1024 */
+	size_t defer_size;		/* longer sends are deferrable; 0: none */
+	uint64_t probe_time;		/* ns between signs of life asked of a peer; 0: 500 ms */
 	uint64_t retry_time;		/* ns: first pause before a refused message is repeated */
 	uint64_t retry_max;		/* ns: ceiling of its doubling */
 };
@@ -267,6 +283,7 @@ struct uet_ses_stats {
 	uint64_t tx_msgs, tx_bytes, rx_msgs, rx_bytes;
 	uint64_t unexpected;		/* messages that found no receive */
 	uint64_t unexpected_refused;	/* packets refused because the limits were reached */
+	uint64_t deferred;		/* of them, those of which only the header was kept */
 	uint64_t truncated;
 	uint64_t drop_malformed;	/* headers that contradict themselves */
 	uint64_t drop_datagram;		/* datagrams that found no receive, or were not for us */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "ses/defer.h"
 #include "ses/rma.h"
 #include "wire/names.h"
 
@@ -72,7 +73,7 @@ static void fill_common(const struct uet_ses *ses, const struct uet_ses_tx *tx,
 	memset(req, 0, sizeof(*req));
 	req->format = UET_HDR_REQUEST_STD;
 	req->opcode = tx->opcode;
-	req->dc = tx->dc;
+	req->dc = tx->dc || tx->match;
 	req->rel = tx->dest.relative;
 	req->message_id = tx->message_id;
 	req->ri_generation = tx->ri_generation;
@@ -89,7 +90,7 @@ void uet_ses_fill(void *upper, struct uet_pds_msg *msg, uint32_t index, struct u
 	struct uet_ses *ses = upper;
 	struct uet_ses_tx *tx = tx_of(msg);
 	uint32_t mtu = ses->cfg.payload_mtu;
-	size_t off = (size_t)index * mtu;
+	size_t off = tx->from + (size_t)index * mtu;
 	struct uet_ses_req req;
 	uint32_t n = 0;
 
@@ -98,8 +99,11 @@ void uet_ses_fill(void *upper, struct uet_pds_msg *msg, uint32_t index, struct u
 		return;
 	}
 	fill_common(ses, tx, &req);
-	if (tx->stopped && off >= tx->sent_bytes) {
-		req.opcode = UET_OP_MSG_ERROR;
+	if (uet_ses_is_note(tx)) {
+		uet_ses_note_header(tx, &req);
+	} else if (tx->stopped && off >= tx->sent_bytes) {
+		if (!tx->halted)
+			req.opcode = UET_OP_MSG_ERROR;
 		req.message_offset = tx->sent_bytes;
 		req.eom = true;
 	} else {
@@ -113,6 +117,8 @@ void uet_ses_fill(void *upper, struct uet_pds_msg *msg, uint32_t index, struct u
 	}
 	if (uet_ses_is_rma(tx->opcode))
 		n = uet_ses_rma_header(tx, &req, n);
+	if (tx->token)
+		uet_ses_defer_header(tx, &req);
 	out->ses_len = (uint8_t)uet_ses_req_pack(&req, out->ses);
 	out->next_hdr = req.format;
 	out->eom = req.eom;
@@ -132,11 +138,14 @@ int uet_ses_tx_post(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
 	tx->garbled = false;
 	tx->answered = false;
 	tx->stopped = false;
+	tx->halted = false;
+	tx->deferred = false;
 	tx->no_response = 0;
 	memset(&tx->cur, 0, sizeof(tx->cur));
 	memset(&tx->msg, 0, sizeof(tx->msg));
 	uet_list_init(&tx->msg.link);
-	tx->msg.pkt_cnt = pkt_count(ses, tx->len);
+	tx->msg.pkt_cnt = pkt_count(ses, tx->len - tx->from);
+	tx->posted = true;
 	if (uet_ses_is_rma(tx->opcode))
 		uet_ses_rma_begin(ses, tx);
 	uet_list_add_tail(&ses->active, &tx->link);
@@ -155,6 +164,7 @@ void uet_ses_tx_unpost(struct uet_ses *ses, struct uet_ses_tx *tx)
 {
 	uet_list_del(&tx->link);
 	uet_list_del(&tx->read_link);
+	tx->posted = false;
 	uet_ses_id_put(ses, tx->message_id);
 }
 
@@ -200,6 +210,7 @@ int uet_ses_send(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
 		ret = copy_payload(ses, tx);
 	if (ret)
 		return ret;
+	uet_ses_defer_init(ses, tx);
 	tx->seq = ses->tx_seq++;
 	ses->tx_open++;
 	if (uet_ses_retry_enqueue(ses, tx))
@@ -208,17 +219,19 @@ int uet_ses_send(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
 	if (!ret)
 		return 0;
 	ses->tx_open--;
+	uet_ses_defer_end(tx);
 	uet_ses_tx_uncopy(ses, tx);
 	return ret;
 }
 
-/* Let no further packet of @tx go; tell the target where it ends (MSG_ERROR, 3.4.1). */
-static void stop(struct uet_ses *ses, struct uet_ses_tx *tx)
+/* The target is told by a MSG_ERROR (3.4.1), or by an empty packet that the attempt is over. */
+void uet_ses_tx_stop(struct uet_ses *ses, struct uet_ses_tx *tx)
 {
 	if (tx->stopped || tx->msg.next >= tx->msg.pkt_cnt)
 		return;
 	tx->stopped = true;
-	tx->sent_bytes = tx->msg.next * ses->cfg.payload_mtu;
+	tx->halted = tx->deferred;
+	tx->sent_bytes = tx->from + tx->msg.next * ses->cfg.payload_mtu;
 	/* An end gets no data for an answer, and with RUDI targets know of no messages. */
 	uet_pds_stop(ses->pds, &tx->msg, !tx->msg.awaits && tx->msg.pdc);
 }
@@ -237,7 +250,7 @@ void uet_ses_tx_refused(struct uet_ses *ses, struct uet_ses_tx *tx,
 	/* First of all, as PDS goes on to the next message when this one is stopped. */
 	if (uet_ses_rc_repeat(tx->rc))
 		uet_ses_retry_refused(ses, tx);
-	stop(ses, tx);
+	uet_ses_tx_stop(ses, tx);
 }
 
 void uet_ses_tx_garbled(struct uet_ses *ses, struct uet_ses_tx *tx)
@@ -247,7 +260,7 @@ void uet_ses_tx_garbled(struct uet_ses *ses, struct uet_ses_tx *tx)
 	if (tx->rc != UET_RC_OK || tx->garbled)
 		return;
 	tx->garbled = true;
-	stop(ses, tx);
+	uet_ses_tx_stop(ses, tx);
 }
 
 /*
@@ -283,24 +296,37 @@ bool uet_ses_response(void *upper, struct uet_pds_msg *msg, uint32_t index, uint
 		uet_ses_tx_garbled(ses, tx);
 		return true;
 	}
+	if (uet_unlikely(uet_ses_is_note(tx))) {
+		uet_ses_note_response(tx, &resp);
+		return true;
+	}
 	if (resp.opcode == UET_RESP_NO_RESPONSE)
 		return no_response(tx);
-	if (resp.return_code == UET_RC_OK || resp.return_code == UET_RC_NULL)
-		tx->answered = true;
-	else
+	if (resp.return_code != UET_RC_OK && resp.return_code != UET_RC_NULL) {
 		uet_ses_tx_refused(ses, tx, &resp);
+		return true;
+	}
+	tx->answered = true;
+	if (tx->token)
+		uet_ses_defer_response(ses, tx, &resp);
 	return true;
 }
 
 static void finish(struct uet_ses *ses, struct uet_ses_tx *tx, int err, uint32_t prov_errno)
 {
 	uet_ses_retry_ended(ses, tx, !err);
+	uet_ses_defer_end(tx);
 	ses->tx_open--;
 	if (!err) {
 		ses->stats.tx_msgs++;
 		ses->stats.tx_bytes += tx->len;
 	}
 	ses->ops->tx_done(ses->upper, tx, err, prov_errno);
+}
+
+void uet_ses_tx_finish(struct uet_ses *ses, struct uet_ses_tx *tx, int err)
+{
+	finish(ses, tx, err, 0);
 }
 
 void uet_ses_tx_end(struct uet_ses *ses, struct uet_ses_tx *tx, int err, uint8_t nack)
@@ -313,6 +339,8 @@ void uet_ses_tx_end(struct uet_ses *ses, struct uet_ses_tx *tx, int err, uint8_t
 		finish(ses, tx, uet_ses_rc_errno(tx->rc), tx->rc);
 	else if (err)
 		finish(ses, tx, err, nack ? PROV_ERRNO_NACK + nack : 0);
+	else if (tx->deferred && !tx->garbled)
+		uet_ses_defer_park(ses, tx);
 	else
 		finish(ses, tx, tx->garbled ? -EIO : 0, 0);
 }
@@ -327,6 +355,10 @@ void uet_ses_done(void *upper, struct uet_pds_msg *msg, int err, uint8_t nack)
 		return;
 	}
 	uet_ses_tx_unpost(ses, tx);
+	if (uet_unlikely(uet_ses_is_note(tx))) {
+		uet_ses_note_done(ses, tx, err);
+		return;
+	}
 	if (uet_unlikely(uet_ses_is_fetch(tx)) && !err)
 		uet_ses_read_ended(ses, tx);
 	if (!ses->in_post) {

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "ses/msg.h"
+#include "ses/defer.h"
 
 bool uet_ses_unex_admit(const struct uet_ses_rxq *rxq)
 {
@@ -77,6 +77,8 @@ static void discard(struct uet_ses_in *in)
 	uet_ses_unex_remove(in);
 	if (in->state == UET_IN_FAILED)
 		uet_ses_in_swallow(in, UET_IN_FAILED, in->rc);
+	else if (in->deferred)
+		uet_ses_defer_take(in, NULL);
 	else
 		uet_ses_in_swallow(in, UET_IN_SINK, UET_RC_OK);
 }

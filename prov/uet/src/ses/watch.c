@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Peers from which something is awaited while no packet is under way: a deferred send its RTR, a
+ * matched receive the restart of its message. Such a wait may be long, but a dead peer must end
+ * it. So each is asked now and then for a sign of life (NO_OP), often enough that the PDC that
+ * carries the question never closes for idleness: a peer that lost its memory meanwhile shows by
+ * not knowing that PDC any more.
+ */
+#include <errno.h>
+
+#include "base/log.h"
+#include "ses/defer.h"
+
+static struct uet_ses_watch *get(struct uet_ses *ses, const struct uet_ses_dest *dest)
+{
+	struct uet_ses_watch *watch;
+	struct uet_list *pos;
+
+	uet_list_for_each(pos, &ses->watches) {
+		watch = uet_list_entry(pos, struct uet_ses_watch, link);
+		if (uet_ses_same_dest(&watch->dest, dest))
+			return watch;
+	}
+	watch = uet_pool_get(&ses->watch_pool);
+	if (!watch)
+		return NULL;
+	watch->dest = *dest;
+	watch->note = NULL;
+	watch->pdc = NULL;
+	watch->ask_at = 0;
+	uet_list_init(&watch->sends);
+	uet_list_init(&watch->ins);
+	uet_list_init(&watch->link);
+	uet_list_add_tail(&ses->watches, &watch->link);
+	ses->next = 0;
+	return watch;
+}
+
+static bool idle(const struct uet_ses_watch *watch)
+{
+	return uet_list_empty(&watch->sends) && uet_list_empty(&watch->ins);
+}
+
+static void put(struct uet_ses *ses, struct uet_ses_watch *watch)
+{
+	if (watch->note) {
+		watch->note->watch = NULL;
+		uet_ses_note_drop(ses, watch->note);
+	}
+	uet_list_del(&watch->link);
+	uet_pool_put(&ses->watch_pool, watch);
+}
+
+static void take_all(struct uet_list *from, struct uet_list *to)
+{
+	while (!uet_list_empty(from)) {
+		struct uet_list *first = uet_list_first(from);
+
+		uet_list_del(first);
+		uet_list_add_tail(to, first);
+	}
+}
+
+/* Let go of what waits, and of the watch at last. */
+static void fail(struct uet_ses *ses, struct uet_ses_watch *watch, int err)
+{
+	struct uet_list sends, ins;
+
+	uet_info("a peer that was waited for is gone");
+	uet_list_init(&sends);
+	uet_list_init(&ins);
+	take_all(&watch->sends, &sends);
+	take_all(&watch->ins, &ins);
+	put(ses, watch);
+	while (!uet_list_empty(&sends)) {
+		struct uet_list *first = uet_list_first(&sends);
+
+		uet_list_del(first);
+		uet_ses_tx_finish(ses, uet_list_entry(first, struct uet_ses_tx, link), err);
+	}
+	while (!uet_list_empty(&ins)) {
+		struct uet_list *first = uet_list_first(&ins);
+
+		uet_list_del(first);
+		uet_ses_in_fail(uet_list_entry(first, struct uet_ses_in, wait), UET_RC_NULL);
+	}
+}
+
+bool uet_ses_watch_send(struct uet_ses *ses, struct uet_ses_tx *tx, const struct uet_pdc *pdc)
+{
+	struct uet_ses_watch *watch = get(ses, &tx->dest);
+
+	if (!watch)
+		return false;
+	if (pdc)
+		watch->pdc = pdc;
+	uet_list_add_tail(&watch->sends, &tx->link);
+	return true;
+}
+
+bool uet_ses_watch_in(struct uet_ses *ses, struct uet_ses_in *in)
+{
+	struct uet_ses_dest dest;
+	struct uet_ses_watch *watch;
+
+	uet_ses_reply_dest(in, &dest);
+	watch = get(ses, &dest);
+	if (!watch)
+		return false;
+	uet_list_add_tail(&watch->ins, &in->wait);
+	return true;
+}
+
+void uet_ses_watch_noted(struct uet_ses *ses, struct uet_ses_note *note, int err)
+{
+	struct uet_ses_watch *watch = note->watch;
+
+	if (!watch)
+		return;
+	watch->note = NULL;
+	watch->ask_at = 0;
+	ses->next = 0;
+	if (err)
+		fail(ses, watch, err);
+}
+
+void uet_ses_watch_pdc_gone(struct uet_ses *ses, const struct uet_pdc *pdc, int err)
+{
+	struct uet_list *pos = uet_list_first(&ses->watches);
+
+	while (pos != &ses->watches) {
+		struct uet_ses_watch *watch = uet_list_entry(pos, struct uet_ses_watch, link);
+
+		pos = pos->next;
+		if (watch->pdc != pdc)
+			continue;
+		watch->pdc = NULL;
+		if (!err)
+			continue;
+		fail(ses, watch, err);
+		pos = uet_list_first(&ses->watches);
+	}
+}
+
+static void ask(struct uet_ses *ses, struct uet_ses_watch *watch, uint64_t now)
+{
+	if (watch->note)
+		return;
+	if (watch->ask_at == 0)
+		watch->ask_at = now + ses->cfg.probe_time;
+	if (now >= watch->ask_at) {
+		watch->note = uet_ses_note_send(ses, UET_OP_NO_OP, &watch->dest);
+		watch->ask_at = now + ses->cfg.probe_time;
+	}
+	if (watch->note)
+		watch->note->watch = watch;
+	else
+		ses->next = uet_min_u64(ses->next, watch->ask_at);
+}
+
+void uet_ses_watch_progress(struct uet_ses *ses, uint64_t now)
+{
+	struct uet_list *pos, *tmp;
+
+	uet_list_for_each_safe(pos, tmp, &ses->watches) {
+		struct uet_ses_watch *watch = uet_list_entry(pos, struct uet_ses_watch, link);
+
+		if (idle(watch))
+			put(ses, watch);
+		else
+			ask(ses, watch, now);
+	}
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Signs of life of peers that are waited for, and the notes that ask for them. */
+#include "test_ses_stub.h"
+
+#define MTU	1024
+#define PROBE	(100 * MS)
+
+static uint8_t data[4 * MTU];
+
+static struct side *new_side(void)
+{
+	struct uet_ses_cfg cfg = stub_cfg();
+
+	cfg.defer_size = MTU;
+	cfg.probe_time = PROBE;
+	return side_new(&cfg, 1);
+}
+
+static struct uet_pds_msg *oldest(struct side *s)
+{
+	assert_false(uet_list_empty(&s->pds->msgs));
+	return uet_list_entry(uet_list_first(&s->pds->msgs), struct uet_pds_msg, link);
+}
+
+/* A send to @to that waits for its RTR. */
+static struct uet_ses_tx *park(struct side *s, const struct uet_addr *to)
+{
+	struct uet_ses_resp resp = {
+		.format = UET_HDR_RESPONSE, .opcode = UET_RESP_RESPONSE,
+		.list = UET_LIST_OVERFLOW, .return_code = UET_RC_OK,
+	};
+	uint8_t buf[UET_SES_RESP_DATA_LEN];
+	struct uet_ses_tx *tx;
+	struct stub_pkt p;
+
+	tx = side_send(s, to, UET_MODE_RUD, UET_OP_SEND, 0, data, sizeof(data));
+	stub_next(s->pds, &tx->msg, &p);
+	stub_respond(s->pds, &tx->msg, 0, UET_HDR_RESPONSE, buf, uet_ses_resp_pack(&resp, buf));
+	stub_next(s->pds, &tx->msg, &p);
+	stub_done(s->pds, &tx->msg, 0, 0);
+	return tx;
+}
+
+/* One question at a time to each peer, for as long as something is awaited. */
+static void asks(void **state)
+{
+	struct side *s = new_side();
+	struct uet_addr to = stub_addr(2, 4793), other = stub_addr(3, 4793);
+	uint64_t now = 1;
+	struct stub_pkt p;
+	int i;
+
+	(void)state;
+	park(s, &to);
+	park(s, &to);
+	uet_ses_progress(s->ses, now);
+	assert_true(uet_list_empty(&s->pds->msgs));
+	assert_int_equal(uet_ses_next(s->ses), now + PROBE);
+	for (i = 0; i < 5; i++) {
+		now += PROBE;
+		uet_ses_progress(s->ses, now);
+		uet_ses_progress(s->ses, now);
+		stub_next(s->pds, oldest(s), &p);
+		assert_int_equal(p.req.opcode, UET_OP_NO_OP);
+		assert_int_equal(p.req.request_length, 0);
+		assert_true(p.req.som && p.req.eom);
+		assert_int_equal(p.len, p.hdr_len);
+		uet_ses_progress(s->ses, now + 10 * PROBE);	/* it is under way */
+		stub_respond_rc(s->pds, oldest(s), 0, UET_RESP_DEFAULT, UET_RC_OK);
+		stub_done(s->pds, oldest(s), 0, 0);
+		assert_true(uet_list_empty(&s->pds->msgs));
+		now += 10 * PROBE;
+		uet_ses_progress(s->ses, now);
+	}
+	assert_int_equal(s->tx_cnt, 0);
+	park(s, &other);
+	now += PROBE;
+	uet_ses_progress(s->ses, now);
+	now += PROBE;
+	uet_ses_progress(s->ses, now);
+	uet_ses_progress(s->ses, now);
+	assert_int_equal(oldest(s)->pdc->peer.ip[3], 2);
+	stub_done(s->pds, oldest(s), 0, 0);
+	assert_int_equal(oldest(s)->pdc->peer.ip[3], 3);
+	side_free(s);
+}
+
+/* Even a refusal is a sign of life; none is the end of all that waits for this peer. */
+static void no_answer(void **state)
+{
+	struct side *s = new_side();
+	struct uet_addr to = stub_addr(2, 4793), other = stub_addr(3, 4793);
+	struct stub_pkt p;
+
+	(void)state;
+	park(s, &to);
+	park(s, &other);
+	park(s, &to);
+	uet_ses_progress(s->ses, 1);
+	uet_ses_progress(s->ses, 1 + PROBE);
+	uet_ses_progress(s->ses, 1 + PROBE);
+	stub_next(s->pds, oldest(s), &p);
+	stub_respond_rc(s->pds, oldest(s), 0, UET_RESP_RESPONSE, UET_RC_UNSUPPORTED_OP);
+	stub_done(s->pds, oldest(s), 0, 0);
+	stub_done(s->pds, oldest(s), 0, 0);
+	assert_int_equal(s->tx_cnt, 0);
+	uet_ses_progress(s->ses, 1 + PROBE);
+	uet_ses_progress(s->ses, 1 + 2 * PROBE);
+	uet_ses_progress(s->ses, 1 + 2 * PROBE);
+	stub_done(s->pds, oldest(s), -ETIMEDOUT, 0);
+	assert_int_equal(s->tx_cnt, 2);
+	assert_int_equal(s->tx[0].err, -ETIMEDOUT);
+	assert_int_equal(s->tx[1].err, -ETIMEDOUT);
+	assert_false(uet_ses_idle(s->ses));
+	side_free(s);
+}
+
+/* A PDC that is lost says that the peer has forgotten; one that closes says nothing. */
+static void forgotten(void **state)
+{
+	struct side *s = new_side();
+	struct uet_addr to = stub_addr(2, 4793);
+	struct stub_pkt p;
+
+	(void)state;
+	park(s, &to);
+	side_pdc_gone(s, &to, UET_MODE_RUD, -ECONNRESET);
+	assert_int_equal(s->tx_cnt, 1);
+	assert_int_equal(s->tx[0].err, -ECONNRESET);
+	park(s, &to);
+	side_pdc_gone(s, &to, UET_MODE_RUD, 0);
+	assert_int_equal(s->tx_cnt, 1);
+	uet_ses_progress(s->ses, 1);
+	uet_ses_progress(s->ses, 1 + PROBE);
+	uet_ses_progress(s->ses, 1 + PROBE);
+	stub_next(s->pds, oldest(s), &p);
+	assert_int_equal(oldest(s)->pdc->mode, UET_MODE_ROD);
+	stub_done(s->pds, oldest(s), 0, 0);
+	side_pdc_gone(s, &to, UET_MODE_ROD, -ECONNRESET);
+	assert_int_equal(s->tx_cnt, 2);
+	side_free(s);
+}
+
+/* When nothing is awaited any more the questions end, one that was under way included. */
+static void ends(void **state)
+{
+	struct side *s = new_side();
+	struct uet_addr to = stub_addr(2, 4793);
+	struct uet_ses_tx *tx = park(s, &to);
+	struct uet_ses_req req = stub_req(UET_OP_DEFERRABLE_RTR, 9, sizeof(data));
+
+	(void)state;
+	uet_ses_progress(s->ses, 1);
+	uet_ses_progress(s->ses, 1 + PROBE);
+	uet_ses_progress(s->ses, 1 + PROBE);
+	req.initiator_token = tx->token;
+	side_req(s, &to, UET_MODE_RUD, &req, NULL, 0);
+	uet_ses_progress(s->ses, 2 + PROBE);	/* posts the restart, drops the watch */
+	stub_done(s->pds, oldest(s), -ETIMEDOUT, 0);
+	assert_int_equal(s->tx_cnt, 0);		/* nobody waited for that any more */
+	assert_ptr_equal(oldest(s), &tx->msg);
+	stub_respond_rc(s->pds, oldest(s), 0, UET_RESP_DEFAULT, UET_RC_OK);
+	stub_done(s->pds, oldest(s), 0, 0);
+	assert_int_equal(s->tx_cnt, 1);
+	assert_int_equal(s->tx[0].err, 0);
+	uet_ses_progress(s->ses, 10 * PROBE);
+	assert_int_equal(uet_ses_next(s->ses), UET_TIME_NEVER);
+	assert_true(uet_list_empty(&s->pds->msgs));
+	side_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(asks),
+		cmocka_unit_test(no_answer),
+		cmocka_unit_test(forgotten),
+		cmocka_unit_test(ends),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
