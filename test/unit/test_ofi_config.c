@@ -36,6 +36,7 @@ static const struct number {
 	{ "FI_UET_UNEXPECTED_COUNT", SZ(max_unexpected), 65536, 1, 1 << 24 },
 	{ "FI_UET_UNEXPECTED_BYTES", SZ(max_unexpected_bytes), 1 << 30, 8192, 1ull << 40 },
 	{ "FI_UET_DEFER_SIZE", SZ(defer_size), 64 << 10, 0, 1ull << 32 },
+	{ "FI_UET_HMEM_STAGING", SZ(hmem_staging), 256 << 20, 65536, 1ull << 40 },
 	{ "FI_UET_LINGER", TIME(linger), 5000, 0, 3600000 },
 	{ "FI_UET_MAX_PDC", U32(pds.max_pdc), 4096, 2, 65535 },
 	{ "FI_UET_WINDOW", U32(pds.cms.window_max), 1 << 20, 8192, 1 << 30 },
@@ -52,6 +53,7 @@ static const struct {
 } flags[] = {
 	{ "FI_UET_GSO", offsetof(struct uet_config, gso), true },
 	{ "FI_UET_GRO", offsetof(struct uet_config, gro), true },
+	{ "FI_UET_HMEM_CUDA", offsetof(struct uet_config, hmem_cuda), true },
 	{ "FI_UET_STRICT_PORT", offsetof(struct uet_config, pds.strict_port), false },
 };
 

@@ -316,7 +316,7 @@ static void two_ways_of_addressing_memory(void **state)
 	size_t n = 0;
 
 	(void)state;
-	hints->domain_attr->mr_mode = virt | FI_MR_LOCAL | FI_MR_ENDPOINT;
+	hints->domain_attr->mr_mode = virt | FI_MR_LOCAL;
 	assert_int_equal(uet_getinfo(API, NULL, NULL, 0, hints, &info), 0);
 	for (i = info; i && !is_dgram(i); i = i->next, n++) {
 		assert_int_equal(i->domain_attr->mr_mode, n % 2 ? virt : 0);
@@ -324,6 +324,12 @@ static void two_ways_of_addressing_memory(void **state)
 			assert_string_equal(i->domain_attr->name, i->next->domain_attr->name);
 	}
 	assert_int_equal(n, 2 * FAKE_USABLE);
+	fi_freeinfo(info);
+	hints->domain_attr->mr_mode = virt | FI_MR_LOCAL | FI_MR_ENDPOINT;
+	assert_int_equal(uet_getinfo(API, NULL, NULL, 0, hints, &info), 0);
+	for (n = 0, i = info; i; i = i->next, n++)
+		assert_int_equal(i->domain_attr->mr_mode, 0);
+	assert_int_equal(n, FAKE_USABLE);
 	fi_freeinfo(info);
 	fi_freeinfo(hints);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -112,6 +113,70 @@ static void nothing_to_slice(void **state)
 	assert_int_equal(uet_ses_iov_slice(NULL, 0, &cur, 0, 0, NULL), 0);
 }
 
+/* ---- memory that the CPU cannot reach ---- */
+
+struct device {
+	struct uet_ses_mem mem;
+	int puts, good;			/* calls, and how many of them work */
+};
+
+static int device_put(const struct uet_ses_mem *mem, void *dst, const void *src, size_t n)
+{
+	struct device *d = uet_container_of(mem, struct device, mem);
+
+	if (d->puts++ == d->good)
+		return -EIO;
+	memcpy(dst, src, n);
+	return 0;
+}
+
+static struct uet_ses_rx device_rx(struct device *d, uint8_t *to)
+{
+	*d = (struct device){ .mem.put = device_put, .good = 100 };
+	memset(to, 0, 16);
+	return (struct uet_ses_rx){
+		.mem = &d->mem,
+		.iov_cnt = 3,
+		.iov = { { to, 3 }, { NULL, 0 }, { to + 8, 5 } },
+		.len = 8,
+	};
+}
+
+static void receives_by_put(void **state)
+{
+	uint8_t to[16];
+	struct device d;
+	struct uet_ses_rx rx = device_rx(&d, to);
+
+	(void)state;
+	uet_ses_rx_write(&rx, 4, "efgh", 4);
+	uet_ses_rx_write(&rx, 0, "abcd", 4);
+	assert_int_equal(rx.mem_err, 0);
+	assert_int_equal(d.puts, 3);
+	assert_memory_equal(to, "abc\0\0\0\0\0defgh\0\0\0", 16);
+	rx.mem = NULL;
+	uet_ses_rx_write(&rx, 2, "xy", 2);
+	assert_int_equal(d.puts, 3);
+	assert_memory_equal(to, "abx\0\0\0\0\0yefgh\0\0\0", 16);
+}
+
+/* The first error stays, and nothing is written after it. */
+static void failing_put(void **state)
+{
+	uint8_t to[16];
+	struct device d;
+	struct uet_ses_rx rx = device_rx(&d, to);
+
+	(void)state;
+	d.good = 1;
+	uet_ses_rx_write(&rx, 2, "cdef", 4);
+	assert_int_equal(rx.mem_err, -EIO);
+	uet_ses_rx_write(&rx, 0, "ab", 2);
+	assert_int_equal(rx.mem_err, -EIO);
+	assert_int_equal(d.puts, 2);
+	assert_memory_equal(to, "\0\0c\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -119,6 +184,8 @@ int main(void)
 		cmocka_unit_test(writes_equal_flat),
 		cmocka_unit_test(far_offsets),
 		cmocka_unit_test(nothing_to_slice),
+		cmocka_unit_test(receives_by_put),
+		cmocka_unit_test(failing_put),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,6 +71,9 @@ static const struct param params[] = {
 	{ "defer_size", PARAM_SIZE, AT(defer_size), 0, 1ull << 32, 64 << 10, "bytes",
 	  "Messages longer than this go as deferrable sends: a receiver that has neither asked "
 	  "for one nor room for it keeps its header and calls for it later. 0: none." },
+	{ "hmem_staging", PARAM_SIZE, AT(hmem_staging), 65536, 1ull << 40, 256 << 20, "bytes",
+	  "Host memory per endpoint for copies of device memory on its way to the network. "
+	  "Beyond, operations are to be repeated; one that is longer goes alone." },
 	{ "linger", PARAM_MS, AT(linger), 0, 3600000, 5000, "ms",
 	  "How long fi_close of an endpoint waits for the acknowledgement of what was sent." },
 	{ "max_pdc", PARAM_U32, AT(pds.max_pdc), 2, 65535, 4096, "contexts",
@@ -98,6 +101,8 @@ static const struct flag flags[] = {
 	{ "rudi", AT(rudi), true,
 	  "Read and write regions whose key says that repetition does no harm "
 	  "(FI_UET_MR_IDEMPOTENT) without packet delivery contexts, where no order is asked." },
+	{ "hmem_cuda", AT(hmem_cuda), true,
+	  "Offer FI_HMEM for CUDA memory where the driver (libcuda.so.1) finds a device." },
 	{ "strict_port", AT(pds.strict_port), false,
 	  "Answer to UDP port 4793 instead of the port that a packet came from: for peers "
 	  "whose source port carries nothing but entropy, such as UET hardware." },

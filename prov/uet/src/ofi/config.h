@@ -32,6 +32,8 @@ struct uet_config {
 	size_t max_unexpected;	/* FI_UET_UNEXPECTED_COUNT */
 	size_t max_unexpected_bytes; /* FI_UET_UNEXPECTED_BYTES */
 	size_t defer_size;	/* FI_UET_DEFER_SIZE */
+	bool hmem_cuda;		/* FI_UET_HMEM_CUDA */
+	size_t hmem_staging;	/* FI_UET_HMEM_STAGING: bytes per endpoint */
 	uint64_t linger;	/* FI_UET_LINGER, here in ns: fi_close waits so long */
 	struct uet_pds_cfg pds;	/* FI_UET_MAX_PDC, FI_UET_WINDOW, FI_UET_RTO, ...; the
 				 * endpoint sets pds.seed and pds.cms.mtu for itself */

@@ -155,6 +155,7 @@ int uet_ep_opsflag(struct uet_ep *ep, int command, uint64_t *flags);
 /* A send as the application described it. */
 struct uet_send_args {
 	const struct iovec *iov;
+	void **desc;		/* one per fragment, or NULL */
 	size_t count;
 	fi_addr_t dest;
 	uint64_t tag;
@@ -167,6 +168,7 @@ struct uet_send_args {
 /* A receive as the application described it. */
 struct uet_recv_args {
 	const struct iovec *iov;
+	void **desc;		/* one per fragment, or NULL */
 	size_t count;
 	fi_addr_t src;
 	uint64_t tag;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ofi/ep.h"
+#include "ofi/hmem.h"
 #include "ofi/stubs.h"
 
 static struct uet_ep *ep_of(struct fid *fid)
@@ -105,6 +106,21 @@ static int set_min_multi_recv(struct uet_ep *ep, const void *optval, size_t optl
 	return 0;
 }
 
+#if HAVE_DECL_FI_OPT_CUDA_API_PERMITTED
+/* Copies to and from the device are calls of CUDA: with FI_HMEM there is no doing without. */
+static int set_cuda_permitted(const struct uet_ep *ep, const void *optval, size_t optlen)
+{
+	bool permitted;
+
+	if (optlen < sizeof(permitted))
+		return -FI_ETOOSMALL;
+	if (!uet_hmem_usable())
+		return -FI_EINVAL;
+	permitted = *(const unsigned char *)optval != 0;
+	return ep->caps & FI_HMEM && !permitted ? -FI_EOPNOTSUPP : 0;
+}
+#endif
+
 static int ep_setopt(struct fid *fid, int level, int optname, const void *optval, size_t optlen)
 {
 	if (level != FI_OPT_ENDPOINT)
@@ -116,6 +132,15 @@ static int ep_setopt(struct fid *fid, int level, int optname, const void *optval
 		return set_p2p(optval, optlen);
 	case FI_OPT_MIN_MULTI_RECV:
 		return set_min_multi_recv(ep_of(fid), optval, optlen);
+#if HAVE_DECL_FI_OPT_CUDA_API_PERMITTED
+	case FI_OPT_CUDA_API_PERMITTED:
+		return set_cuda_permitted(ep_of(fid), optval, optlen);
+#endif
+#if HAVE_DECL_FI_OPT_SHARED_MEMORY_PERMITTED
+	case FI_OPT_SHARED_MEMORY_PERMITTED:
+		/* None is used, whatever is permitted. */
+		return optlen < sizeof(bool) ? -FI_ETOOSMALL : 0;
+#endif
 	default:
 		return -FI_ENOPROTOOPT;
 	}

@@ -11,6 +11,7 @@
 #include <rdma/fi_ext_uet.h>
 
 #include "nic/udp.h"
+#include "ofi/hmem.h"
 #include "ofi/rma.h"
 
 #define FEP_RX_BATCH 64
@@ -197,6 +198,7 @@ void uet_fep_stop(struct uet_fep *fep)
 	destroy_ses(fep);
 	uet_unlock(&fep->lock);
 	uet_unlock(&fep->domain->feps_lock);
+	uet_hmem_drop(fep);
 }
 
 /* ---- the socket ---- */
@@ -308,6 +310,7 @@ int uet_fep_open(struct uet_domain *domain, const struct fi_info *info, struct u
 	uet_list_init(&fep->link);
 	uet_list_init(&fep->unsent);
 	uet_pieces_init(fep);
+	uet_list_init(&fep->stages);
 	uet_lock_init(&fep->lock, domain->locked);
 	fep->payload_mtu = uet_payload_mtu(fep->nic->mtu, uet_config.mtu);
 	uet_name_from_addr(&fep->name, &fep->nic->addr);

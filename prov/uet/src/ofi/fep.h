@@ -21,6 +21,8 @@ struct uet_fep {
 	struct uet_pds *pds;		/* ses's */
 	struct uet_name name;
 	uint32_t payload_mtu;		/* bytes per packet */
+	struct uet_list stages;		/* hmem.c: copies of device memory */
+	size_t staged;			/* bytes in them */
 	uint32_t detached;		/* sends reported complete but not yet acknowledged */
 	uint8_t rounds;			/* progress rounds since acknowledgements were sent */
 	/* RMA in several pieces (rma.h). */

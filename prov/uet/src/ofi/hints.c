@@ -9,6 +9,7 @@
 
 #include <rdma/fi_ext_uet.h>
 
+#include "ofi/hmem.h"
 #include "ofi/info.h"
 
 #define NO -FI_ENODATA
@@ -127,9 +128,26 @@ static uint64_t wanted_caps(const struct fi_info *hints)
 		return caps_for(hints->caps);
 	if (hints->rx_attr)
 		extra = hints->rx_attr->caps & uet_offer.on_request;
+	if (hints->tx_attr)
+		extra |= hints->tx_attr->caps & FI_HMEM;
 	if (extra & FI_SOURCE_ERR)
 		extra |= FI_SOURCE;
 	return caps_for(0) | extra;
+}
+
+/* Device memory is on offer only where there is some; who does not ask is spared the search. */
+static int check_hmem(const struct fi_info *hints)
+{
+	uint64_t asked = hints->caps;
+
+	if (hints->tx_attr)
+		asked |= hints->tx_attr->caps;
+	if (hints->rx_attr)
+		asked |= hints->rx_attr->caps;
+	if (!(asked & FI_HMEM) || uet_hmem_usable())
+		return 0;
+	uet_refuse("caps", "FI_HMEM asked, which cannot be offered: %s\n", uet_hmem_why());
+	return NO;
 }
 
 static int check_caps(const struct fi_info *hints)
@@ -147,7 +165,7 @@ static int check_caps(const struct fi_info *hints)
 		asked = hints->rx_attr->caps;
 		ret = check_bits("rx_attr->caps", asked, caps, FI_TYPE_CAPS);
 	}
-	return ret;
+	return ret ? ret : check_hmem(hints);
 }
 
 /* ---- transfers ---- */
@@ -457,8 +475,13 @@ size_t uet_hints_mr_modes(uint32_t version, const struct fi_info *hints,
 		modes[0] = UET_MR_BASIC;
 		return 1;
 	}
-	modes[0] = 0;
+	/* Looking descriptors up is faster than asking the driver about every buffer. */
+	modes[0] = hints && hints->caps & FI_HMEM ? mode & FI_MR_HMEM : 0;
 	modes[1] = (mode & UET_MR_VIRT) == UET_MR_VIRT ? UET_MR_VIRT : FI_MR_PROV_KEY;
+	modes[1] |= modes[0];
+	/* Who offers all kinds of registration would take two answers for two NICs. */
+	if (mode & FI_MR_LOCAL && mode & FI_MR_ENDPOINT)
+		return 1;
 	return mode & FI_MR_PROV_KEY ? 2 : 1;
 }
 

@@ -285,13 +285,30 @@ static int add_routed(struct query *q, const struct uet_name *dst)
 	return 0;
 }
 
+/*
+ * Does the caller want peers on other hosts, and is there a NIC that leads to them? Some use all
+ * that they are shown at once (the NCCL plugin): loopback or a bridge is not for them then.
+ */
+static bool wants_nics_only(const struct query *q)
+{
+	size_t p;
+
+	if (!q->hints || !(q->hints->caps & FI_REMOTE_COMM))
+		return false;
+	for (p = 0; p < q->port_cnt; p++)
+		if (wants_nic(&q->ports[p]) && fits(q, &q->ports[p]))
+			return true;
+	return false;
+}
+
 static int add_all(struct query *q)
 {
+	bool nics_only = wants_nics_only(q);
 	size_t p;
 	int ret = 0;
 
 	for (p = 0; p < q->port_cnt && !ret; p++)
-		if (fits(q, &q->ports[p]))
+		if (fits(q, &q->ports[p]) && (!nics_only || wants_nic(&q->ports[p])))
 			ret = add(q, &q->ports[p], 0, NULL);
 	return ret;
 }

@@ -11,7 +11,9 @@
 #include <rdma/fi_ext_uet.h>
 
 #include "base/bytes.h"
+#include "base/log.h"
 #include "ofi/attr.h"
+#include "ofi/hmem.h"
 #include "ofi/stubs.h"
 
 #define MR_RAW_KEY_SIZE	8u	/* bytes of a raw key: the key, big-endian */
@@ -40,6 +42,18 @@ static void enable(struct uet_mr *mr)
 	mr->enabled = true;
 	uet_unlock(&mr->domain->lock);
 	mr->fid.key = mr->region.key;
+}
+
+int uet_mr_desc_mem(const struct uet_domain *domain, void *desc, const struct uet_ses_mem **mem)
+{
+	const struct uet_mr *mr = desc;
+
+	if (mr->fid.fid.fclass != FI_CLASS_MR || mr->domain != domain) {
+		uet_info("%p is no descriptor of this domain", desc);
+		return -FI_EINVAL;
+	}
+	*mem = mr->region.mem;
+	return 0;
 }
 
 /* ---- fi_close, fi_mr_bind, fi_control on a region ---- */
@@ -197,13 +211,20 @@ static int sum_iov(const struct iovec *iov, size_t count, uint64_t *len)
 	return 0;
 }
 
+static uint64_t reg_flags(const struct uet_domain *domain)
+{
+	if (domain->info->caps & FI_HMEM)
+		return FI_RMA_EVENT | FI_HMEM_DEVICE_ONLY | FI_HMEM_HOST_ALLOC;
+	return FI_RMA_EVENT;
+}
+
 /* What the manual and the domain's attributes allow; the newest members are checked above. */
 static int check_attr(const struct uet_domain *domain, const struct fi_mr_attr *attr,
 		      uint64_t flags)
 {
 	size_t limit = domain->info->domain_attr->mr_iov_limit;
 
-	if (flags & ~(FI_RMA_EVENT | MR_KEY_FLAGS))
+	if (flags & ~(reg_flags(domain) | MR_KEY_FLAGS))
 		return -FI_EBADFLAGS;
 	/* Keys of the application's choice mean nothing but themselves. */
 	if ((flags & MR_KEY_FLAGS) && !mode_has(domain, FI_MR_PROV_KEY))
@@ -280,15 +301,19 @@ static int add(struct uet_domain *domain, struct uet_mr *mr, uint64_t flags)
 static int mr_register(struct uet_domain *domain, const struct fi_mr_attr *attr, uint64_t flags,
 		       struct fid_mr **out)
 {
+	const struct uet_ses_mem *mem;
 	struct uet_mr *mr;
 	int ret;
 
 	ret = check_attr(domain, attr, flags);
+	if (!ret)
+		ret = uet_hmem_of_region(domain, attr, flags, &mem);
 	if (ret)
 		return ret;
 	mr = calloc(1, sizeof(*mr) + attr->iov_count * sizeof(mr->iov[0]));
 	if (!mr)
 		return -FI_ENOMEM;
+	mr->region.mem = mem;
 	mr->domain = domain;
 	ret = describe(mr, attr, flags);
 	if (!ret)
@@ -350,6 +375,11 @@ static int mr_regattr(struct fid *fid, const struct fi_mr_attr *attr, uint64_t f
 
 	if (!domain || !attr)
 		return -FI_EINVAL;
+#ifdef FI_MR_DMABUF
+	/* There is no pointer to copy with: mr_iov is something else then. */
+	if (flags & FI_MR_DMABUF)
+		return -FI_ENOSYS;
+#endif
 #ifdef HAVE_STRUCT_FI_MR_ATTR_BASE_MR
 	/* Applications of older API versions hand in a shorter structure. */
 	if (FI_VERSION_GE(uet_fabric_api(domain->fabric), FI_VERSION(2, 0)) && attr->base_mr)

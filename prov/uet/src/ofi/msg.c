@@ -15,13 +15,13 @@ static ssize_t msg_recvv(struct fid_ep *fid, const struct iovec *iov, void **des
 	struct uet_ep *ep = ep_of(fid);
 	struct uet_recv_args args = {
 		.iov = iov,
+		.desc = desc,
 		.count = count,
 		.src = src_addr,
 		.flags = ep->rx_op_flags | FI_MSG,
 		.context = context,
 	};
 
-	(void)desc;
 	return uet_ep_recv(ep, &args);
 }
 
@@ -30,14 +30,14 @@ static ssize_t msg_recv(struct fid_ep *fid, void *buf, size_t len, void *desc,
 {
 	struct iovec iov = { .iov_base = buf, .iov_len = len };
 
-	(void)desc;
-	return msg_recvv(fid, &iov, NULL, 1, src_addr, context);
+	return msg_recvv(fid, &iov, &desc, 1, src_addr, context);
 }
 
 static ssize_t msg_recvmsg(struct fid_ep *fid, const struct fi_msg *msg, uint64_t flags)
 {
 	struct uet_recv_args args = {
 		.iov = msg->msg_iov,
+		.desc = msg->desc,
 		.count = msg->iov_count,
 		.src = msg->addr,
 		.flags = flags | FI_MSG,
@@ -53,13 +53,13 @@ static ssize_t msg_sendv(struct fid_ep *fid, const struct iovec *iov, void **des
 	struct uet_ep *ep = ep_of(fid);
 	struct uet_send_args args = {
 		.iov = iov,
+		.desc = desc,
 		.count = count,
 		.dest = dest_addr,
 		.flags = ep->tx_op_flags | FI_MSG,
 		.context = context,
 	};
 
-	(void)desc;
 	return uet_ep_send(ep, &args);
 }
 
@@ -68,14 +68,14 @@ static ssize_t msg_send(struct fid_ep *fid, const void *buf, size_t len, void *d
 {
 	struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
 
-	(void)desc;
-	return msg_sendv(fid, &iov, NULL, 1, dest_addr, context);
+	return msg_sendv(fid, &iov, &desc, 1, dest_addr, context);
 }
 
 static ssize_t msg_sendmsg(struct fid_ep *fid, const struct fi_msg *msg, uint64_t flags)
 {
 	struct uet_send_args args = {
 		.iov = msg->msg_iov,
+		.desc = msg->desc,
 		.count = msg->iov_count,
 		.dest = msg->addr,
 		.data = msg->data,
@@ -93,6 +93,7 @@ static ssize_t msg_senddata(struct fid_ep *fid, const void *buf, size_t len, voi
 	struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
 	struct uet_send_args args = {
 		.iov = &iov,
+		.desc = &desc,
 		.count = 1,
 		.dest = dest_addr,
 		.data = data,
@@ -100,7 +101,6 @@ static ssize_t msg_senddata(struct fid_ep *fid, const void *buf, size_t len, voi
 		.context = context,
 	};
 
-	(void)desc;
 	return uet_ep_send(ep, &args);
 }
 

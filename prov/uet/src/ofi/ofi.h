@@ -353,6 +353,12 @@ struct uet_domain *uet_av_domain(const struct uet_av *av);
 
 extern struct fi_ops_mr uet_mr_ops;
 
+/*
+ * Copy functions for the memory of the region of @domain whose fi_mr_desc(3) is @desc, in @mem;
+ * NULL: ordinary memory. Returns 0, or -FI_EINVAL if it is not such a region.
+ */
+int uet_mr_desc_mem(const struct uet_domain *domain, void *desc, const struct uet_ses_mem **mem);
+
 /* Table of a domain's regions, by key; NULL when out of memory. */
 struct uet_mr_map *uet_mr_map_create(void);
 

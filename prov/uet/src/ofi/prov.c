@@ -5,12 +5,14 @@
 #include "ofi/ofi.h"
 
 #include "base/log.h"
+#include "ofi/hmem_cuda.h"
 #include "ofi/registry.h"
 
 static void prov_cleanup(void)
 {
 	uet_log_set_sink(NULL, NULL);
 	uet_config_free();
+	uet_cuda_forget();
 }
 
 /* Not const: libfabric writes to context. */

@@ -18,6 +18,7 @@ static ssize_t tagged_recvv(struct fid_ep *fid, const struct iovec *iov, void **
 	uint64_t not_meant = ep->caps & UET_TAGGED_MULTI_RECV ? 0 : FI_MULTI_RECV;
 	struct uet_recv_args args = {
 		.iov = iov,
+		.desc = desc,
 		.count = count,
 		.src = src_addr,
 		.tag = tag,
@@ -26,7 +27,6 @@ static ssize_t tagged_recvv(struct fid_ep *fid, const struct iovec *iov, void **
 		.context = context,
 	};
 
-	(void)desc;
 	return uet_ep_recv(ep, &args);
 }
 
@@ -35,14 +35,14 @@ static ssize_t tagged_recv(struct fid_ep *fid, void *buf, size_t len, void *desc
 {
 	struct iovec iov = { .iov_base = buf, .iov_len = len };
 
-	(void)desc;
-	return tagged_recvv(fid, &iov, NULL, 1, src_addr, tag, ignore, context);
+	return tagged_recvv(fid, &iov, &desc, 1, src_addr, tag, ignore, context);
 }
 
 static ssize_t tagged_recvmsg(struct fid_ep *fid, const struct fi_msg_tagged *msg, uint64_t flags)
 {
 	struct uet_recv_args args = {
 		.iov = msg->msg_iov,
+		.desc = msg->desc,
 		.count = msg->iov_count,
 		.src = msg->addr,
 		.tag = msg->tag,
@@ -60,6 +60,7 @@ static ssize_t tagged_sendv(struct fid_ep *fid, const struct iovec *iov, void **
 	struct uet_ep *ep = ep_of(fid);
 	struct uet_send_args args = {
 		.iov = iov,
+		.desc = desc,
 		.count = count,
 		.dest = dest_addr,
 		.tag = tag,
@@ -67,7 +68,6 @@ static ssize_t tagged_sendv(struct fid_ep *fid, const struct iovec *iov, void **
 		.context = context,
 	};
 
-	(void)desc;
 	return uet_ep_send(ep, &args);
 }
 
@@ -76,14 +76,14 @@ static ssize_t tagged_send(struct fid_ep *fid, const void *buf, size_t len, void
 {
 	struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
 
-	(void)desc;
-	return tagged_sendv(fid, &iov, NULL, 1, dest_addr, tag, context);
+	return tagged_sendv(fid, &iov, &desc, 1, dest_addr, tag, context);
 }
 
 static ssize_t tagged_sendmsg(struct fid_ep *fid, const struct fi_msg_tagged *msg, uint64_t flags)
 {
 	struct uet_send_args args = {
 		.iov = msg->msg_iov,
+		.desc = msg->desc,
 		.count = msg->iov_count,
 		.dest = msg->addr,
 		.tag = msg->tag,
@@ -102,6 +102,7 @@ static ssize_t tagged_senddata(struct fid_ep *fid, const void *buf, size_t len, 
 	struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
 	struct uet_send_args args = {
 		.iov = &iov,
+		.desc = &desc,
 		.count = 1,
 		.dest = dest_addr,
 		.tag = tag,
@@ -110,7 +111,6 @@ static ssize_t tagged_senddata(struct fid_ep *fid, const void *buf, size_t len, 
 		.context = context,
 	};
 
-	(void)desc;
 	return uet_ep_send(ep, &args);
 }
 

@@ -7,6 +7,7 @@
 
 #include <rdma/fi_ext_uet.h>
 
+#include "ofi/hmem.h"
 #include "ofi/mr.h"
 #include "ofi/rma.h"
 
@@ -129,6 +130,8 @@ static void on_tx_done(void *upper, struct uet_ses_tx *tx, int err, uint32_t pro
 	(void)upper;
 	if (tx->flags & UET_TX_DETACHED)
 		ep->fep->detached--;
+	if (uet_unlikely(tx->stage) && uet_hmem_finish(ep->fep, tx->stage, !err))
+		err = -FI_EIO;
 	if (tx->flags & UET_TX_PIECE)
 		uet_pieces_done(ep->fep, tx, err, prov_errno);
 	else
@@ -163,6 +166,18 @@ static uint8_t send_opcode(const struct uet_ep *ep, uint64_t flags)
 	return flags & FI_TAGGED ? UET_OP_TAGGED_SEND : UET_OP_SEND;
 }
 
+/* What was staged is a copy already. */
+static int stage_send(struct uet_ep *ep, const struct uet_send_args *args, struct uet_ses_tx *tx)
+{
+	struct uet_hmem_stage *stages = NULL;
+	int ret = uet_hmem_stage(ep, &stages, tx->iov, &tx->iov_cnt, args->desc, false);
+
+	tx->stage = stages;
+	if (stages)
+		tx->inject = false;
+	return ret;
+}
+
 static int describe_send(struct uet_ep *ep, const struct uet_send_args *args,
 			 struct uet_ses_tx *tx)
 {
@@ -193,7 +208,7 @@ static int describe_send(struct uet_ep *ep, const struct uet_send_args *args,
 		tx->flags |= FI_COMPLETION;
 	if (args->silent)
 		tx->flags |= UET_TX_DETACHED;
-	return 0;
+	return ep->caps & FI_HMEM ? stage_send(ep, args, tx) : 0;
 }
 
 static ssize_t send_locked(struct uet_ep *ep, const struct uet_send_args *args)
@@ -210,6 +225,7 @@ static ssize_t send_locked(struct uet_ep *ep, const struct uet_send_args *args)
 	if (!ret)
 		ret = uet_ses_send(ep->fep->ses, tx, uet_clock_ns());
 	if (ret) {
+		uet_hmem_finish(ep->fep, tx->stage, false);
 		uet_ses_tx_put(ep->fep->ses, tx);
 		return ret;
 	}
@@ -431,7 +447,9 @@ static int describe_recv(struct uet_ep *ep, const struct uet_recv_args *args,
 		rx->multi = true;
 		rx->min_free = ep->min_multi_recv;
 	}
-	return describe_pattern(ep, args, rx);
+	if (ep->caps & FI_HMEM)
+		ret = uet_hmem_recv(ep, rx, args->desc);
+	return ret ? ret : describe_pattern(ep, args, rx);
 }
 
 static ssize_t post_recv(struct uet_ep *ep, const struct uet_recv_args *args)

@@ -68,3 +68,23 @@ void uet_ses_iov_read(const struct iovec *iov, uint8_t cnt, struct uet_ses_curso
 		to += part[i].iov_len;
 	}
 }
+
+static void put(struct uet_ses_rx *rx, size_t off, const char *src, size_t n)
+{
+	struct iovec part[UET_SES_IOV];
+	uint8_t parts, i;
+
+	parts = uet_ses_iov_slice(rx->iov, rx->iov_cnt, &rx->cur, off, n, part);
+	for (i = 0; i < parts && !rx->mem_err; i++) {
+		rx->mem_err = rx->mem->put(rx->mem, part[i].iov_base, src, part[i].iov_len);
+		src += part[i].iov_len;
+	}
+}
+
+void uet_ses_rx_write(struct uet_ses_rx *rx, size_t off, const void *src, size_t n)
+{
+	if (uet_likely(!rx->mem))
+		uet_ses_iov_write(rx->iov, rx->iov_cnt, &rx->cur, off, src, n);
+	else
+		put(rx, off, src, n);
+}

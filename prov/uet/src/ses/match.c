@@ -77,6 +77,8 @@ void uet_ses_deliver(struct uet_ses_in *in)
 		res.len = rx->len;
 		ses->stats.truncated++;
 	}
+	if (uet_unlikely(rx->mem_err))
+		res.err = rx->mem_err;
 	ses->stats.rx_msgs++;
 	ses->stats.rx_bytes += res.len;
 	uet_ses_rx_report(in, rx, &res);
@@ -90,8 +92,7 @@ void uet_ses_attach(struct uet_ses_in *in, struct uet_ses_rx *rx)
 
 	memset(&rx->cur, 0, sizeof(rx->cur));
 	if (unex->buf && unex->lo < hi)
-		uet_ses_iov_write(rx->iov, rx->iov_cnt, &rx->cur, unex->lo,
-				  unex->buf + unex->lo, hi - unex->lo);
+		uet_ses_rx_write(rx, unex->lo, unex->buf + unex->lo, hi - unex->lo);
 	uet_ses_unex_remove(in);
 	if (in->deferred) {
 		uet_ses_defer_take(in, rx);

@@ -201,6 +201,12 @@ void uet_ses_iov_write(const struct iovec *iov, uint8_t cnt, struct uet_ses_curs
 void uet_ses_iov_read(const struct iovec *iov, uint8_t cnt, struct uet_ses_cursor *cur,
 		      size_t off, void *dst, size_t n);
 
+/*
+ * Copy @n bytes from @src to offset @off of the memory of @rx, which holds them, whichever kind
+ * of memory it is. An error is kept in rx->mem_err, and nothing is copied after one.
+ */
+void uet_ses_rx_write(struct uet_ses_rx *rx, size_t off, const void *src, size_t n);
+
 /* tx.c: the PDS upper ops of the sending side (pds/pds.h), and the posting of messages. */
 
 void uet_ses_fill(void *upper, struct uet_pds_msg *msg, uint32_t index, struct uet_pds_fill *out);

@@ -231,8 +231,7 @@ static void place(struct uet_ses_in *in, const struct pkt *p)
 		unex->lo = (uint32_t)uet_min_u64(unex->lo, p->off);
 		unex->hi = (uint32_t)uet_max_u64(unex->hi, p->off + p->len);
 	} else if (in->state == UET_IN_MATCHED && p->off < rx->len) {
-		uet_ses_iov_write(rx->iov, rx->iov_cnt, &rx->cur, p->off, p->payload,
-				  uet_min_u64(p->len, rx->len - p->off));
+		uet_ses_rx_write(rx, p->off, p->payload, uet_min_u64(p->len, rx->len - p->off));
 	}
 }
 

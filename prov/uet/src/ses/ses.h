@@ -119,6 +119,7 @@ struct uet_ses_tx {
 	struct iovec iov[UET_SES_IOV];
 	void *owner;		/* the caller's, untouched */
 	void *context;		/* the same */
+	void *stage;		/* the same */
 	uint64_t flags;		/* the same */
 	/* Private to ses/. */
 	struct uet_list link;	/* active, paused, finished, a hold's or a watch's list */
@@ -181,6 +182,7 @@ struct uet_ses_rx {
 	size_t len;		/* sum of iov */
 	size_t min_free;	/* multi: released when fewer bytes are free */
 	struct uet_ses_source source;
+	const struct uet_ses_mem *mem;	/* what @iov lies in; NULL: ordinary memory */
 	struct iovec iov[UET_SES_IOV];
 	void *owner;		/* the caller's, untouched */
 	void *context;		/* the same */
@@ -188,6 +190,7 @@ struct uet_ses_rx {
 	/* Private to ses/. */
 	struct uet_list link;
 	struct uet_ses_cursor cur;
+	int mem_err;		/* first error of mem->put: how the receive will end */
 	uint64_t seq;		/* order of posting over both queues */
 	struct uet_ses_rx *parent;	/* a part: its buffer */
 	size_t used;		/* multi: bytes given to parts */
@@ -198,7 +201,8 @@ struct uet_ses_rx {
 
 /* How a receive ended. */
 struct uet_ses_rx_result {
-	int err;		/* 0, or negative errno: -EMSGSIZE truncated, -ECANCELED, -EIO */
+	int err;		/* 0, or negative errno: -EMSGSIZE truncated, -ECANCELED, -EIO;
+				 * or what mem->put answered */
 	uint8_t rc;		/* UET return code behind an error, or 0 */
 	uint8_t queue;
 	bool has_data;
