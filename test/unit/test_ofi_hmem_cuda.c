@@ -81,6 +81,7 @@ static void whose_memory(void **state)
 	int local;
 
 	(void)state;
+	assert_null(find(fake_cuda.arena));
 	assert_int_equal(uet_cuda_load(), 0);
 	assert_null(find(&local));
 	assert_null(find(NULL));

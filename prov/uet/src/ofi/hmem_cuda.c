@@ -370,6 +370,8 @@ int uet_cuda_find(const void *ptr, const struct uet_ses_mem **mem)
 	int ret;
 
 	*mem = NULL;
+	if (!cuda.devices)
+		return 0;
 	ret = ask_driver(ptr, &p);
 	if (ret)
 		return ret;

@@ -39,7 +39,7 @@ int uet_cuda_devices(void);
 
 /*
  * Copy functions for the memory that @ptr points into, in @mem: NULL if the CPU can reach it,
- * which is so for all memory that CUDA does not know. Only after uet_cuda_load succeeded. Valid
+ * which is so for all memory that CUDA does not know, and for all when nothing is loaded. Valid
  * as long as the process lives. Returns 0, -FI_EIO (the driver fails), or -FI_ENOSPC (memory of
  * too many CUDA contexts); logged.
  */
