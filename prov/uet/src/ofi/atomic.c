@@ -19,6 +19,9 @@ struct vectors {
 	size_t result_cnt;
 	const struct fi_rma_ioc *rma;
 	size_t rma_cnt;
+	void **desc;		/* of operands, compare values and results, or NULL */
+	void **compare_desc;
+	void **result_desc;
 };
 
 /*
@@ -112,6 +115,9 @@ static ssize_t post(struct fid_ep *fid, const struct call *c, const struct vecto
 		.dest = c->dest,
 		.flags = c->flags,
 		.context = c->context,
+		.desc = v->desc,
+		.compare_desc = v->compare_desc,
+		.result_desc = v->result_desc,
 	};
 	int ret;
 
@@ -155,6 +161,7 @@ static ssize_t post_msg(struct fid_ep *fid, enum uet_atomic_kind kind,
 
 	v->operand = msg->msg_iov;
 	v->operand_cnt = msg->iov_count;
+	v->desc = msg->desc;
 	v->rma = msg->rma_iov;
 	v->rma_cnt = msg->rma_iov_count;
 	return post(fid, &c, v);
@@ -166,7 +173,7 @@ static ssize_t atomic_writev(struct fid_ep *fid, const struct fi_ioc *iov, void 
 			     size_t count, fi_addr_t dest_addr, uint64_t addr, uint64_t key,
 			     enum fi_datatype type, enum fi_op op, void *context)
 {
-	struct vectors v = { .operand = iov, .operand_cnt = count };
+	struct vectors v = { .operand = iov, .operand_cnt = count, .desc = desc };
 	const struct call c = {
 		.kind = UET_ATOMIC_BASE,
 		.type = (int)type,
@@ -176,7 +183,6 @@ static ssize_t atomic_writev(struct fid_ep *fid, const struct fi_ioc *iov, void 
 		.context = context,
 	};
 
-	(void)desc;
 	return post_v(fid, &c, &v, addr, key);
 }
 
@@ -186,8 +192,7 @@ static ssize_t atomic_write(struct fid_ep *fid, const void *buf, size_t count, v
 {
 	const struct fi_ioc ioc = { .addr = (void *)(uintptr_t)buf, .count = count };
 
-	(void)desc;
-	return atomic_writev(fid, &ioc, NULL, 1, dest_addr, addr, key, type, op, context);
+	return atomic_writev(fid, &ioc, &desc, 1, dest_addr, addr, key, type, op, context);
 }
 
 static ssize_t atomic_writemsg(struct fid_ep *fid, const struct fi_msg_atomic *msg,
@@ -225,8 +230,8 @@ static ssize_t atomic_readwritev(struct fid_ep *fid, const struct fi_ioc *iov, v
 				 void *context)
 {
 	struct vectors v = {
-		.operand = iov, .operand_cnt = count,
-		.result = resultv, .result_cnt = result_count,
+		.operand = iov, .operand_cnt = count, .desc = desc,
+		.result = resultv, .result_cnt = result_count, .result_desc = result_desc,
 	};
 	const struct call c = {
 		.kind = UET_ATOMIC_FETCH,
@@ -237,8 +242,6 @@ static ssize_t atomic_readwritev(struct fid_ep *fid, const struct fi_ioc *iov, v
 		.context = context,
 	};
 
-	(void)desc;
-	(void)result_desc;
 	return post_v(fid, &c, &v, addr, key);
 }
 
@@ -250,19 +253,18 @@ static ssize_t atomic_readwrite(struct fid_ep *fid, const void *buf, size_t coun
 	const struct fi_ioc ioc = { .addr = (void *)(uintptr_t)buf, .count = count };
 	struct fi_ioc res = { .addr = result, .count = count };
 
-	(void)desc;
-	(void)result_desc;
-	return atomic_readwritev(fid, &ioc, NULL, 1, &res, NULL, 1, dest_addr, addr, key, type,
-				 op, context);
+	return atomic_readwritev(fid, &ioc, &desc, 1, &res, &result_desc, 1, dest_addr, addr, key,
+				 type, op, context);
 }
 
 static ssize_t atomic_readwritemsg(struct fid_ep *fid, const struct fi_msg_atomic *msg,
 				   struct fi_ioc *resultv, void **result_desc,
 				   size_t result_count, uint64_t flags)
 {
-	struct vectors v = { .result = resultv, .result_cnt = result_count };
+	struct vectors v = {
+		.result = resultv, .result_cnt = result_count, .result_desc = result_desc,
+	};
 
-	(void)result_desc;
 	return post_msg(fid, UET_ATOMIC_FETCH, msg, &v, flags);
 }
 
@@ -276,9 +278,9 @@ static ssize_t atomic_compwritev(struct fid_ep *fid, const struct fi_ioc *iov, v
 				 enum fi_datatype type, enum fi_op op, void *context)
 {
 	struct vectors v = {
-		.operand = iov, .operand_cnt = count,
-		.compare = comparev, .compare_cnt = compare_count,
-		.result = resultv, .result_cnt = result_count,
+		.operand = iov, .operand_cnt = count, .desc = desc,
+		.compare = comparev, .compare_cnt = compare_count, .compare_desc = compare_desc,
+		.result = resultv, .result_cnt = result_count, .result_desc = result_desc,
 	};
 	const struct call c = {
 		.kind = UET_ATOMIC_COMPARE,
@@ -289,9 +291,6 @@ static ssize_t atomic_compwritev(struct fid_ep *fid, const struct fi_ioc *iov, v
 		.context = context,
 	};
 
-	(void)desc;
-	(void)compare_desc;
-	(void)result_desc;
 	return post_v(fid, &c, &v, addr, key);
 }
 
@@ -305,11 +304,8 @@ static ssize_t atomic_compwrite(struct fid_ep *fid, const void *buf, size_t coun
 	const struct fi_ioc cmp = { .addr = (void *)(uintptr_t)compare, .count = count };
 	struct fi_ioc res = { .addr = result, .count = count };
 
-	(void)desc;
-	(void)compare_desc;
-	(void)result_desc;
-	return atomic_compwritev(fid, &ioc, NULL, 1, &cmp, NULL, 1, &res, NULL, 1, dest_addr,
-				 addr, key, type, op, context);
+	return atomic_compwritev(fid, &ioc, &desc, 1, &cmp, &compare_desc, 1, &res, &result_desc,
+				 1, dest_addr, addr, key, type, op, context);
 }
 
 static ssize_t atomic_compwritemsg(struct fid_ep *fid, const struct fi_msg_atomic *msg,
@@ -318,12 +314,10 @@ static ssize_t atomic_compwritemsg(struct fid_ep *fid, const struct fi_msg_atomi
 				   void **result_desc, size_t result_count, uint64_t flags)
 {
 	struct vectors v = {
-		.compare = comparev, .compare_cnt = compare_count,
-		.result = resultv, .result_cnt = result_count,
+		.compare = comparev, .compare_cnt = compare_count, .compare_desc = compare_desc,
+		.result = resultv, .result_cnt = result_count, .result_desc = result_desc,
 	};
 
-	(void)compare_desc;
-	(void)result_desc;
 	return post_msg(fid, UET_ATOMIC_COMPARE, msg, &v, flags);
 }
 

@@ -8,6 +8,7 @@
  * seen before everything was written. The first error counts; what has not started by then
  * never does.
  */
+#include "ofi/hmem.h"
 #include "ofi/rma.h"
 
 #define PIECES_CHUNK 16	/* objects allocated at a time */
@@ -92,6 +93,8 @@ void uet_pieces_done(struct uet_fep *fep, struct uet_ses_tx *tx, int err, uint32
 	}
 	if (p->open || p->started < p->cnt)
 		return;
+	if (uet_hmem_finish(fep, p->stage, !p->err))
+		p->err = -FI_EIO;
 	uet_ep_report_tx(p->ep, &p->event, p->wanted, p->err, p->prov_errno);
 	uet_pool_put(&fep->pieces, p);
 }

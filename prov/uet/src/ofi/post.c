@@ -2,6 +2,7 @@
 /*
  * RMA and atomic operations: checked, cut at the borders of the target's segments, started.
  */
+#include "ofi/hmem.h"
 #include "ofi/mr.h"
 #include "ofi/rma.h"
 
@@ -122,7 +123,8 @@ static int describe(struct uet_ep *ep, const struct uet_rma_op *op,
 }
 
 static int post_one(struct uet_ep *ep, const struct uet_rma_op *op,
-		    const struct uet_ses_dest *dest, const struct uet_rma_seg *seg)
+		    const struct uet_ses_dest *dest, const struct uet_rma_seg *seg,
+		    struct uet_hmem_stage *stages)
 {
 	struct uet_ses *ses = ep->fep->ses;
 	struct uet_ses_tx *tx = uet_ses_tx_get(ses);
@@ -132,6 +134,7 @@ static int post_one(struct uet_ep *ep, const struct uet_rma_op *op,
 		return -FI_EAGAIN;
 	ret = describe(ep, op, dest, seg, 0, tx);
 	tx->context = op->context;
+	tx->stage = stages;
 	tx->has_data = op->flags & FI_REMOTE_CQ_DATA;
 	tx->data = op->data;
 	if (may_repeat(ep, op, seg->key))
@@ -181,13 +184,15 @@ static int describe_pieces(struct uet_ep *ep, const struct uet_rma_op *op,
 }
 
 static int post_pieces(struct uet_ep *ep, const struct uet_rma_op *op,
-		       const struct uet_ses_dest *dest, uint8_t cnt)
+		       const struct uet_ses_dest *dest, uint8_t cnt,
+		       struct uet_hmem_stage *stages)
 {
 	struct uet_pieces *p = uet_pieces_get(ep->fep, cnt);
 	int ret;
 
 	if (!p)
 		return -FI_EAGAIN;
+	p->stage = stages;
 	ret = describe_pieces(ep, op, dest, p);
 	if (!ret)
 		ret = uet_pieces_start(ep->fep, p, uet_clock_ns());
@@ -211,8 +216,28 @@ static uint8_t count_segs(const struct uet_rma_op *op, const struct uet_rma_seg 
 	return n;
 }
 
-static int post_locked(struct uet_ep *ep, const struct uet_rma_op *op)
+/* Put host memory in the place of what of @op is device memory. */
+static int stage(struct uet_ep *ep, struct uet_rma_op *op, struct uet_hmem_stage **stages)
 {
+	struct uet_ses_amo *amo = &op->amo;
+	int ret;
+
+	ret = uet_hmem_stage(ep, stages, op->iov, &op->iov_cnt, op->desc,
+			     op->opcode == UET_OP_READ);
+	if (!is_atomic(op))
+		return ret;
+	if (!ret)
+		ret = uet_hmem_stage(ep, stages, amo->compare, &amo->compare_cnt,
+				     op->compare_desc, false);
+	if (!ret)
+		ret = uet_hmem_stage(ep, stages, amo->result, &amo->result_cnt,
+				     op->result_desc, true);
+	return ret;
+}
+
+static int post_locked(struct uet_ep *ep, struct uet_rma_op *op)
+{
+	struct uet_hmem_stage *stages = NULL;
 	const struct uet_rma_seg *seg;
 	struct uet_ses_dest dest;
 	uint8_t segs;
@@ -225,14 +250,20 @@ static int post_locked(struct uet_ep *ep, const struct uet_rma_op *op)
 		return ret;
 	if (uet_pieces_block(ep))
 		return -FI_EAGAIN;
+	if (ep->caps & FI_HMEM)
+		ret = stage(ep, op, &stages);
 	segs = count_segs(op, &seg);
-	ret = segs > 1 ? post_pieces(ep, op, &dest, segs) : post_one(ep, op, &dest, seg);
-	if (!ret && !(op->flags & FI_MORE))
+	if (!ret)
+		ret = segs > 1 ? post_pieces(ep, op, &dest, segs, stages) :
+				 post_one(ep, op, &dest, seg, stages);
+	if (ret)
+		uet_hmem_finish(ep->fep, stages, false);
+	else if (!(op->flags & FI_MORE))
 		uet_pds_flush(ep->fep->pds);
 	return ret;
 }
 
-ssize_t uet_rma_post(struct uet_ep *ep, const struct uet_rma_op *op)
+ssize_t uet_rma_post(struct uet_ep *ep, struct uet_rma_op *op)
 {
 	if (uet_unlikely(!ep->tx_enabled))
 		return -FI_EOPBADSTATE;

@@ -56,6 +56,7 @@ static ssize_t post_msg(struct fid_ep *fid, uint8_t opcode, const struct fi_msg_
 	int ret;
 
 	op.opcode = opcode;
+	op.desc = msg->desc;
 	op.silent = false;
 	op.dest = msg->addr;
 	op.data = msg->data;
@@ -70,8 +71,8 @@ static ssize_t rma_readv(struct fid_ep *fid, const struct iovec *iov, void **des
 {
 	struct uet_rma_op op;
 
-	(void)desc;
 	op.opcode = UET_OP_READ;
+	op.desc = desc;
 	op.silent = false;
 	op.dest = src_addr;
 	op.data = 0;
@@ -85,8 +86,7 @@ static ssize_t rma_read(struct fid_ep *fid, void *buf, size_t len, void *desc,
 {
 	struct iovec iov = { .iov_base = buf, .iov_len = len };
 
-	(void)desc;
-	return rma_readv(fid, &iov, NULL, 1, src_addr, addr, key, context);
+	return rma_readv(fid, &iov, &desc, 1, src_addr, addr, key, context);
 }
 
 static ssize_t rma_readmsg(struct fid_ep *fid, const struct fi_msg_rma *msg, uint64_t flags)
@@ -99,8 +99,8 @@ static ssize_t rma_writev(struct fid_ep *fid, const struct iovec *iov, void **de
 {
 	struct uet_rma_op op;
 
-	(void)desc;
 	op.opcode = UET_OP_WRITE;
+	op.desc = desc;
 	op.silent = false;
 	op.dest = dest_addr;
 	op.data = 0;
@@ -114,8 +114,7 @@ static ssize_t rma_write(struct fid_ep *fid, const void *buf, size_t len, void *
 {
 	struct iovec iov = { .iov_base = (void *)(uintptr_t)buf, .iov_len = len };
 
-	(void)desc;
-	return rma_writev(fid, &iov, NULL, 1, dest_addr, addr, key, context);
+	return rma_writev(fid, &iov, &desc, 1, dest_addr, addr, key, context);
 }
 
 static ssize_t rma_writemsg(struct fid_ep *fid, const struct fi_msg_rma *msg, uint64_t flags)
@@ -130,8 +129,8 @@ static ssize_t rma_writedata(struct fid_ep *fid, const void *buf, size_t len, vo
 	struct iovec iov = { .iov_base = (void *)(uintptr_t)buf, .iov_len = len };
 	struct uet_rma_op op;
 
-	(void)desc;
 	op.opcode = UET_OP_WRITE;
+	op.desc = &desc;
 	op.silent = false;
 	op.dest = dest_addr;
 	op.data = data;
@@ -147,6 +146,7 @@ static ssize_t inject(struct fid_ep *fid, const void *buf, size_t len, uint64_t 
 	struct uet_rma_op op;
 
 	op.opcode = UET_OP_WRITE;
+	op.desc = NULL;
 	op.silent = true;
 	op.dest = dest_addr;
 	op.data = data;

@@ -29,6 +29,9 @@ struct uet_rma_op {
 	uint8_t iov_cnt;
 	uint8_t seg_cnt;
 	struct iovec iov[UET_SES_IOV];	/* as for struct uet_ses_tx */
+	void **desc;			/* descriptors of iov, compare values and results, */
+	void **compare_desc;		/* one each, or NULL */
+	void **result_desc;
 	struct uet_rma_seg seg[UET_RMA_SEGS];
 	size_t len;			/* sum of the segments */
 	fi_addr_t dest;
@@ -54,11 +57,13 @@ uint8_t uet_iov_cut(const struct iovec *iov, uint8_t cnt, size_t off, size_t len
 		    struct iovec *out);
 
 /*
- * Start @op, whose iov, segments and operands agree in length. Returns 0; -FI_EAGAIN without
+ * Start @op, whose iov, segments and operands agree in length; what of it is device memory is
+ * replaced. Returns 0; -FI_EAGAIN without
  * any effect; -FI_EOPBADSTATE (not enabled), -FI_EOPNOTSUPP (capability not asked for),
- * -FI_EBADFLAGS, -FI_EMSGSIZE (inject size), -FI_EINVAL (destination).
+ * -FI_EBADFLAGS, -FI_EMSGSIZE (inject size), -FI_EINVAL (destination); or an error of
+ * uet_hmem_stage.
  */
-ssize_t uet_rma_post(struct uet_ep *ep, const struct uet_rma_op *op);
+ssize_t uet_rma_post(struct uet_ep *ep, struct uet_rma_op *op);
 
 /* ---- pieces.c ---- */
 
@@ -73,6 +78,7 @@ struct uet_pieces {
 	uint8_t open;			/* started and not done */
 	int err;			/* the first that failed */
 	uint32_t prov_errno;
+	void *stage;			/* what of the operation is in staging, ofi/hmem.h */
 	struct uet_ses_tx *tx[UET_RMA_SEGS];
 };
 
