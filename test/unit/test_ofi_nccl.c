@@ -141,7 +141,16 @@ static void sendrecv_device(void **state)
 	check_answer(V(20), sendrecv(true, false), FI_MR_HMEM);
 	check_answer(V(18), sendrecv(true, false), FI_MR_HMEM);
 	check_answer(V(6), sendrecv(true, false), FI_MR_HMEM);
+	check_answer(V(6), sendrecv(true, true), FI_MR_HMEM);
+	check_answer(V(18), sendrecv(true, true), FI_MR_HMEM);
 	assert_int_equal(fake_cuda.opened, 1);
+}
+
+static void rdma_device(void **state)
+{
+	(void)state;
+	check_answer(V(20), rdma(), FI_MR_HMEM);
+	check_answer(V(18), rdma(), FI_MR_HMEM);
 }
 
 /* Where loopback is all that there is, or all that is asked for, it has to do. */
@@ -172,6 +181,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(sendrecv_host, set_up),
 		cmocka_unit_test_setup(sendrecv_device, set_up),
+		cmocka_unit_test_setup(rdma_device, set_up),
 		cmocka_unit_test_setup(loopback, set_up),
 		cmocka_unit_test_setup(rdma_without_device, set_up),
 	};

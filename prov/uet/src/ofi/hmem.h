@@ -56,8 +56,8 @@ struct uet_hmem_stage;
  * The fragments @iov of an operation, *@cnt of them with descriptors @desc as above, are about to
  * be sent (@results: to receive results): if one lies in device memory, replace them by one
  * fragment in staging, which is filled (@results: emptied by uet_hmem_finish), and is added to
- * *@stages. To be called with the FEP's lock, as late as possible. Returns 0, -FI_EAGAIN (staging is full,
- * FI_UET_HMEM_STAGING), -FI_ENOMEM, -FI_EIO, or what uet_hmem_of_fragment says.
+ * *@stages. To be called with the FEP's lock, as late as possible. Returns 0, -FI_EAGAIN (staging
+ * is full, FI_UET_HMEM_STAGING), -FI_ENOMEM, -FI_EIO, or what uet_hmem_of_fragment says.
  */
 int uet_hmem_stage(struct uet_ep *ep, struct uet_hmem_stage **stages, struct iovec *iov,
 		   uint8_t *cnt, void **desc, bool results);

@@ -241,7 +241,9 @@ static void complete(struct uet_ses_in *in, const struct pkt *p, struct uet_pds_
 	uet_ses_in_close(in);
 	switch (in->state) {
 	case UET_IN_MATCHED:
-		if (in->rx->len < in->request_length)
+		if (uet_unlikely(in->rx->mem_err))
+			uet_ses_refuse(in->ses, &p->req, UET_RC_UNCOR, answer);
+		else if (in->rx->len < in->request_length)
 			uet_ses_answer(answer, &p->req, UET_RESP_RESPONSE, UET_LIST_EXPECTED,
 				       UET_RC_OK, (uint32_t)in->rx->len, true);
 		else
