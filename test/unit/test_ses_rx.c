@@ -637,6 +637,43 @@ static void hostile(void **state)
 	side_free(s);
 }
 
+/* ---- memory that the CPU cannot reach ---- */
+
+static int failing_put(const struct uet_ses_mem *mem, void *dst, const void *src, size_t n)
+{
+	(void)mem;
+	(void)dst;
+	(void)src;
+	(void)n;
+	return -EIO;
+}
+
+/* The sender learns it with the last packet, the application with its receive. */
+static void memory_fails(void **state)
+{
+	static const struct uet_ses_mem mem = { .put = failing_put };
+	static uint8_t buf[2048], zero[2048], bytes[1024];
+	struct uet_ses_cfg cfg = stub_cfg();
+	struct side *s = side_new(&cfg, 1);
+	struct uet_addr from = stub_addr(7, 1);
+	struct uet_ses_req req = stub_part(UET_OP_SEND, 1, 2048, 0, 1024);
+	struct uet_pds_answer a;
+
+	(void)state;
+	memset(bytes, 'x', sizeof(bytes));
+	side_recv(s, UET_SES_UNTAGGED, 0, 0, buf, sizeof(buf), s)->mem = &mem;
+	a = side_req(s, &from, UET_MODE_RUD, &req, bytes, 1024);
+	assert_answer(a, UET_RESP_NO_RESPONSE, UET_RC_NULL);
+	assert_int_equal(s->rx_cnt, 0);
+	req = stub_part(UET_OP_SEND, 1, 2048, 1024, 1024);
+	a = side_req(s, &from, UET_MODE_RUD, &req, bytes, 1024);
+	assert_refused(a, UET_RC_UNCOR);
+	assert_int_equal(s->rx_cnt, 1);
+	assert_int_equal(s->rx[0].res.err, -EIO);
+	assert_memory_equal(buf, zero, sizeof(buf));
+	side_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -654,6 +691,7 @@ int main(void)
 		cmocka_unit_test(deferrable),
 		cmocka_unit_test(overlapping_packets),
 		cmocka_unit_test(hostile),
+		cmocka_unit_test(memory_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
