@@ -67,6 +67,9 @@ static uint64_t directions_for(uint64_t caps)
 {
 	uint64_t more = 0;
 
+	/* Primary too, but it says nothing of what is sent: messages, if nothing else does. */
+	if ((caps & FI_NAMED_RX_CTX) && !(caps & (uet_offer.primary | MSG_DIRECTIONS)))
+		more |= MSG_DIRECTIONS;
 	if ((caps & uet_offer.primary & ~ONE_SIDED) && !(caps & MSG_DIRECTIONS))
 		more |= MSG_DIRECTIONS;
 	if ((caps & ONE_SIDED) && !(caps & RMA_DIRECTIONS))
@@ -108,7 +111,7 @@ static uint64_t side_caps(uint64_t caps, uint64_t of_side, uint64_t dirs, uint64
 	/* Bits of the other side are a habit from old versions of the API. */
 	if (asked & side & uet_offer.primary)
 		side &= asked | (asked & dirs ? 0 : dirs);
-	if (!(side & (FI_MSG | FI_TAGGED | FI_DIRECTED_RECV)))
+	if (!(side & (FI_MSG | FI_TAGGED | FI_DIRECTED_RECV | FI_NAMED_RX_CTX)))
 		side &= ~MSG_DIRECTIONS;
 	if (!(side & ONE_SIDED))
 		side &= ~RMA_DIRECTIONS;
