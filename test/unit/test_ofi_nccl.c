@@ -153,6 +153,26 @@ static void rdma_device(void **state)
 	check_answer(V(18), rdma(), FI_MR_HMEM);
 }
 
+/* FI_HMEM comes back wherever it was asked for, and brings both directions. */
+static void hmem_shown(void **state)
+{
+	struct fi_info *hints = fi_allocinfo(), *info;
+	int where;
+
+	(void)state;
+	for (where = 0; where < 3; where++) {
+		hints->caps = where == 0 ? FI_HMEM : 0;
+		hints->tx_attr->caps = where == 1 ? FI_HMEM : 0;
+		hints->rx_attr->caps = where == 2 ? FI_HMEM : 0;
+		assert_int_equal(uet_getinfo(V(17), NULL, NULL, 0, hints, &info), 0);
+		assert_true(info->caps & FI_HMEM);
+		assert_int_equal(info->tx_attr->caps & (FI_HMEM | FI_SEND), FI_HMEM | FI_SEND);
+		assert_int_equal(info->rx_attr->caps & (FI_HMEM | FI_RECV), FI_HMEM | FI_RECV);
+		fi_freeinfo(info);
+	}
+	fi_freeinfo(hints);
+}
+
 /* Where loopback is all that there is, or all that is asked for, it has to do. */
 static void loopback(void **state)
 {
@@ -182,6 +202,7 @@ int main(void)
 		cmocka_unit_test_setup(sendrecv_host, set_up),
 		cmocka_unit_test_setup(sendrecv_device, set_up),
 		cmocka_unit_test_setup(rdma_device, set_up),
+		cmocka_unit_test_setup(hmem_shown, set_up),
 		cmocka_unit_test_setup(loopback, set_up),
 		cmocka_unit_test_setup(rdma_without_device, set_up),
 	};

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "ofi/hmem.h"
 #include "ofi/mr.h"
 #include "ofi/rma.h"
 
@@ -124,6 +125,42 @@ void uet_pds_flush(struct uet_pds *pds)
 	(void)pds;
 }
 
+/* ---- staging: objects without memory behind them ---- */
+
+#define MAX_STAGES 4
+
+static struct staged {
+	void *base, *desc;
+	bool results;
+} staged[MAX_STAGES];
+static int staged_cnt, max_staged;
+static int finished, finish_ret;	/* calls with something to finish, and what they answer */
+static bool finished_ok;
+
+int uet_hmem_stage(struct uet_ep *e, struct uet_hmem_stage **stages, struct iovec *iov,
+		   uint8_t *cnt, void **desc, bool results)
+{
+	assert_ptr_equal(e, &ep);
+	if (!*cnt)
+		return 0;
+	if (staged_cnt == max_staged)
+		return -FI_EAGAIN;
+	staged[staged_cnt] = (struct staged){ iov[0].iov_base, desc ? desc[0] : NULL, results };
+	*stages = (void *)&staged[staged_cnt++];
+	iov[0].iov_base = (char *)iov[0].iov_base + 500;
+	return 0;
+}
+
+int uet_hmem_finish(struct uet_fep *f, struct uet_hmem_stage *stages, bool ok)
+{
+	assert_ptr_equal(f, &fep);
+	if (!stages)
+		return 0;
+	finished++;
+	finished_ok = ok;
+	return finish_ret;
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -131,6 +168,8 @@ static int setup(void **state)
 	memset(&ep, 0, sizeof(ep));
 	memset(tx_used, 0, sizeof(tx_used));
 	sent_cnt = used_cnt = amo_cnt = reports = 0;
+	staged_cnt = finished = finish_ret = 0;
+	max_staged = MAX_STAGES;
 	max_used = max_sent = max_amo = MAX_TX;
 	dest_small = false;
 	uet_lock_init(&fep.lock, true);
@@ -516,6 +555,84 @@ static void atomic_refusals(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* ---- device memory ---- */
+
+static void staging(void **state)
+{
+	struct fid_ep *e = &ep.fid;
+
+	(void)state;
+	assert_int_equal(fi_write(e, buf, 8, &reports, 7, 0, 1, NULL), 0);
+	assert_int_equal(staged_cnt, 0);
+	ep.caps |= FI_HMEM;
+	assert_int_equal(fi_write(e, buf, 8, &reports, 7, 0, 1, NULL), 0);
+	assert_int_equal(staged_cnt, 1);
+	assert_ptr_equal(staged[0].base, buf);
+	assert_ptr_equal(staged[0].desc, &reports);
+	assert_false(staged[0].results);
+	assert_ptr_equal(sent[1]->iov[0].iov_base, buf + 500);
+	assert_ptr_equal(sent[1]->stage, &staged[0]);
+	assert_int_equal(fi_read(e, buf, 8, NULL, 7, 0, 1, NULL), 0);
+	assert_true(staged[1].results);
+	assert_int_equal(finished, 0);
+}
+
+static void staging_of_atomics(void **state)
+{
+	static uint64_t operand, compare, result;
+	struct fid_ep *e = &ep.fid;
+	int i;
+
+	(void)state;
+	ep.caps |= FI_HMEM;
+	assert_int_equal(fi_compare_atomic(e, &operand, 1, &operand, &compare, &compare, &result,
+					   &result, 7, 0, 1, FI_UINT64, FI_CSWAP, NULL), 0);
+	assert_int_equal(staged_cnt, 3);
+	assert_ptr_equal(staged[0].base, &operand);
+	assert_ptr_equal(staged[1].base, &compare);
+	assert_ptr_equal(staged[2].base, &result);
+	for (i = 0; i < 3; i++) {
+		assert_ptr_equal(staged[i].desc, staged[i].base);
+		assert_int_equal(staged[i].results, i == 2);
+	}
+	/* No room for one of them: nothing is left of the others. */
+	staged_cnt = 2;
+	assert_int_equal(fi_compare_atomic(e, &operand, 1, NULL, &compare, NULL, &result, NULL, 7,
+					   0, 1, FI_UINT64, FI_CSWAP, NULL), -FI_EAGAIN);
+	assert_int_equal(finished, 1);
+	assert_false(finished_ok);
+	assert_int_equal(sent_cnt, 1);
+}
+
+/* The SES refuses what was staged; a call in pieces has its results when all are done. */
+static void staging_ends(void **state)
+{
+	struct iovec iov = { buf, 100 };
+	struct fi_rma_iov rma[2] = { { 0, 60, 1 }, { 100, 40, 2 } };
+	struct fi_msg_rma msg = {
+		.msg_iov = &iov, .iov_count = 1, .addr = 7, .rma_iov = rma, .rma_iov_count = 2,
+	};
+
+	(void)state;
+	ep.caps |= FI_HMEM;
+	max_sent = 0;
+	assert_int_equal(fi_read(&ep.fid, buf, 8, NULL, 7, 0, 1, NULL), -FI_EAGAIN);
+	assert_int_equal(finished, 1);
+	assert_false(finished_ok);
+	max_sent = MAX_TX;
+	assert_int_equal(fi_readmsg(&ep.fid, &msg, FI_COMPLETION), 0);
+	assert_int_equal(sent_cnt, 2);
+	assert_ptr_equal(sent[1]->iov[0].iov_base, buf + 560);
+	finish(sent[0], 0);
+	assert_int_equal(finished, 1);
+	finish_ret = -FI_EIO;
+	finish(sent[1], 0);
+	assert_int_equal(finished, 2);
+	assert_true(finished_ok);
+	assert_int_equal(reports, 1);
+	assert_int_equal(report_err, -FI_EIO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -529,6 +646,9 @@ int main(void)
 		TEST(data_comes_last),
 		TEST(atomics),
 		TEST(atomic_refusals),
+		TEST(staging),
+		TEST(staging_of_atomics),
+		TEST(staging_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,12 +65,13 @@ static int check_name(const char *what, const char *asked, const char *offered)
 /* Directions that @caps need and do not name. */
 static uint64_t directions_for(uint64_t caps)
 {
+	uint64_t msg = caps & uet_offer.primary & ~ONE_SIDED;
 	uint64_t more = 0;
 
-	/* Primary too, but it says nothing of what is sent: messages, if nothing else does. */
-	if ((caps & FI_NAMED_RX_CTX) && !(caps & (uet_offer.primary | MSG_DIRECTIONS)))
-		more |= MSG_DIRECTIONS;
-	if ((caps & uet_offer.primary & ~ONE_SIDED) && !(caps & MSG_DIRECTIONS))
+	/* These alone say nothing of what is done: messages, if nothing else does. */
+	if (!(caps & ONE_SIDED))
+		msg |= caps & (FI_NAMED_RX_CTX | FI_HMEM);
+	if (msg && !(caps & MSG_DIRECTIONS))
 		more |= MSG_DIRECTIONS;
 	if ((caps & ONE_SIDED) && !(caps & RMA_DIRECTIONS))
 		more |= RMA_DIRECTIONS;
