@@ -257,6 +257,51 @@ static void truncation(struct sys *s, const void *arg)
 	sys_close(&e);
 }
 
+/* Several messages in one buffer of the device. */
+static void multi_recv(struct sys *s, const void *arg)
+{
+	const size_t len[3] = { 5000, 1, 9000 };
+	struct sys_opts opts = { .caps = FI_HMEM | FI_MULTI_RECV };
+	struct sys_op op = { 0 };
+	struct fi_cq_tagged_entry entry;
+	size_t i, at;
+	struct sys_ep e;
+	struct buf b;
+
+	(void)arg;
+	cuda_open();
+	sys_open(&e, &opts);
+	sys_connect(s, &e);
+	buf_make(&b, true, 14001, 1);
+	if (s->rank) {
+		struct iovec iov = { b.at, b.len };
+		struct fi_msg msg = {
+			.msg_iov = &iov, .iov_count = 1, .addr = FI_ADDR_UNSPEC, .context = &op,
+		};
+
+		sys_post(&e, fi_recvmsg(e.ep, &msg, FI_MULTI_RECV | FI_COMPLETION));
+	}
+	sys_barrier(s, &e);
+	for (at = 0, i = 0; i < 3; at += len[i++]) {
+		struct sys_op sent = { 0 };
+
+		if (!s->rank) {
+			cuda_fill(b.at, len[i], i);
+			sys_post(&e, fi_send(e.ep, b.at, len[i], NULL, e.peer[1], &sent));
+			sys_wait_ok(&e, &sent);
+			continue;
+		}
+		while (fi_cq_read(e.rxcq, &entry, 1) == -FI_EAGAIN)
+			;
+		expect_eq(entry.len, len[i]);
+		expect(entry.buf == b.at + at, "message %zu behind the one before", i);
+		cuda_verify(b.at + at, len[i], i);
+	}
+	sys_barrier(s, NULL);
+	buf_drop(&b);
+	sys_close(&e);
+}
+
 /* What was injected is the application's again at once. */
 static void inject(struct sys *s, const void *arg)
 {
@@ -683,6 +728,7 @@ int main(int argc, char **argv)
 	sys_case("hmem/sizes/thread", 2, all_sizes, &thread);
 	sys_case("hmem/mixed", 2, mixed, NULL);
 	sys_case("hmem/truncation", 2, truncation, NULL);
+	sys_case("hmem/multi-recv", 2, multi_recv, NULL);
 	sys_case("hmem/inject", 2, inject, NULL);
 	sys_case("hmem/close-early", 2, close_early, NULL);
 	sys_case("hmem/kinds", 2, kinds, NULL);

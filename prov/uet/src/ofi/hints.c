@@ -112,7 +112,7 @@ static uint64_t side_caps(uint64_t caps, uint64_t of_side, uint64_t dirs, uint64
 	/* Bits of the other side are a habit from old versions of the API. */
 	if (asked & side & uet_offer.primary)
 		side &= asked | (asked & dirs ? 0 : dirs);
-	if (!(side & (FI_MSG | FI_TAGGED | FI_DIRECTED_RECV | FI_NAMED_RX_CTX)))
+	if (!(side & (FI_MSG | FI_TAGGED | FI_DIRECTED_RECV | FI_NAMED_RX_CTX | FI_HMEM)))
 		side &= ~MSG_DIRECTIONS;
 	if (!(side & ONE_SIDED))
 		side &= ~RMA_DIRECTIONS;

@@ -41,6 +41,7 @@ static void make_part(struct uet_ses_rx *part, struct uet_ses_rx *rx, size_t len
 	part->len = len;
 	part->mem = rx->mem;
 	part->iov_cnt = 1;
+	part->mem = rx->mem;
 	part->iov[0].iov_base = (char *)rx->iov[0].iov_base + rx->used;
 	part->iov[0].iov_len = len;
 	part->owner = rx->owner;
