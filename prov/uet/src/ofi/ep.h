@@ -47,7 +47,7 @@ struct uet_ep {
 	bool tx_enabled, rx_enabled;	/* and operations of this direction can be posted */
 	bool tx_selective, rx_selective; /* CQ bound with FI_SELECTIVE_COMPLETION */
 	enum uet_pds_mode mode;		/* of sends: ROD when msg_order asks for order, UUD */
-	bool key_flags;			/* keys are chosen by providers: their bits mean something */
+	bool key_flags;			/* keys are providers': their bits mean something */
 	uint64_t caps;
 	uint64_t tx_op_flags, rx_op_flags;
 	size_t inject_size;
