@@ -6,10 +6,15 @@ import struct
 import decode_uet as uet
 
 SEND, TAGGED_SEND = 0x05, 0x09
+DEFERRABLE_SEND, DEFERRABLE_TSEND = 0x08, 0x0B
+SENDS = (SEND, TAGGED_SEND, DEFERRABLE_SEND, DEFERRABLE_TSEND)
+TAGGED = (TAGGED_SEND, DEFERRABLE_TSEND)
+DEFER_SIZE = 65536  # longer ones are deferrable (FI_UET_DEFER_SIZE)
 DEFAULT, ANSWER, W_DATA, NO_ANSWER = range(4)
 OK, BAD_JOB_ID = 0x01, 0x1B
 CONSTANT = ("opcode", "ver", "dc", "ie", "rel", "message_id", "ri_generation", "job_id",
-            "pid_on_fep", "resource_index", "buffer_offset", "initiator", "match_bits",
+            "pid_on_fep", "resource_index", "buffer_offset", "initiator_restart_token",
+            "target_restart_token", "initiator", "match_bits",
             "request_length")
 MASK64 = (1 << 64) - 1
 
@@ -108,9 +113,14 @@ class SesChecker:
     def check_header(self, pkt):
         job = self.endpoints[pkt.src] if self.endpoints and pkt.src in self.endpoints \
             else self.top.opt.job
-        if not self.need(pkt["ses.opcode"] in (SEND, TAGGED_SEND), "opcode %#x",
-                         pkt["ses.opcode"]):
+        if not self.need(pkt["ses.opcode"] in SENDS, "opcode %#x", pkt["ses.opcode"]):
             return
+        deferrable = pkt["ses.opcode"] in (DEFERRABLE_SEND, DEFERRABLE_TSEND)
+        self.need(deferrable == (pkt["ses.request_length"] > DEFER_SIZE),
+                  "opcode %#x for %d bytes", pkt["ses.opcode"], pkt["ses.request_length"])
+        # Nothing in these captures is deferred, so nothing is restarted either.
+        self.need(not deferrable or (pkt["ses.initiator_restart_token"] and
+                                     not pkt["ses.target_restart_token"]), "restart tokens")
         self.need(pkt["ses.ver"] == 0, "version %d", pkt["ses.ver"])
         self.need(pkt["ses.ie"] == 0, "IE")
         self.need(pkt["ses.rel"] == 1, "REL=0")
@@ -126,8 +136,8 @@ class SesChecker:
         self.need(pkt["ses.resource_index"] == 1, "resource index %d", pkt["ses.resource_index"])
         self.need(pkt["ses.initiator"] == pkt.src[1], "initiator %d, not the port %d",
                   pkt["ses.initiator"], pkt.src[1])
-        self.need(pkt["ses.buffer_offset"] == 0, "buffer_offset in a send")
-        self.need(pkt["ses.opcode"] == TAGGED_SEND or not pkt["ses.match_bits"],
+        self.need(not pkt.get("ses.buffer_offset"), "buffer_offset in a send")
+        self.need(pkt["ses.opcode"] in TAGGED or not pkt["ses.match_bits"],
                   "match bits in an untagged send")
         if pkt["ses.som"]:
             self.need(pkt["ses.hd"] or not pkt["ses.header_data"], "header_data without HD")
@@ -175,7 +185,8 @@ class SesChecker:
             return
         msg.order = o = queue.popleft()
         tagged = o["op"] == "tsend"
-        want = {"opcode": TAGGED_SEND if tagged else SEND, "request_length": o["len"],
+        opcode = SENDS[int(tagged) + 2 * (o["len"] > DEFER_SIZE)]
+        want = {"opcode": opcode, "request_length": o["len"],
                 "match_bits": o["id"] if tagged else 0, "hd": int(o["data"]), "dc": o["dc"],
                 "header_data": ~o["id"] & MASK64 if o["data"] else 0}
         for name, value in want.items():
