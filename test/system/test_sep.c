@@ -5,6 +5,8 @@
  */
 #include "sys.h"
 
+#include <rdma/fi_rma.h>
+
 #define CTX	5
 #define BITS	3
 #define LEN	5000
@@ -246,6 +248,46 @@ static void come_and_go(struct sys *s, const void *arg)
 	close_sep(&p);
 }
 
+/* One-sided operations: any receive context's address will do, and its queue tells of data. */
+static void one_sided(struct sys *s, const void *arg)
+{
+	struct fi_cq_tagged_entry entry;
+	uint64_t memory[CTX] = { 0 }, out, peer_base = 0;
+	struct sys_op op;
+	struct fid_mr *mr;
+	struct sep p;
+	ssize_t ret;
+	int i;
+
+	open_all(&p, arg);
+	meet(s, &p);
+	if (p.e.info->domain_attr->mr_mode & FI_MR_VIRT_ADDR)
+		peer_base = (uintptr_t)memory;
+	sys_tell(s, !s->rank, &peer_base, 8);
+	sys_hear(s, !s->rank, &peer_base, 8, NULL);
+	expect_ok(fi_mr_reg(p.e.domain, memory, sizeof(memory), FI_REMOTE_WRITE | FI_REMOTE_READ,
+			    0, 77, 0, &mr, NULL));
+	sys_barrier(s, &p.e);
+	for (i = 0; i < CTX; i++) {
+		op = (struct sys_op){ 0 };
+		out = (uint64_t)i + 1;
+		sys_post(&p.e, fi_writedata(p.tx[CTX - 1 - i], &out, 8, NULL, (uint64_t)i + 50,
+					    fi_rx_addr(p.peer, i, BITS),
+					    peer_base + 8 * (uint64_t)i, 77, &op));
+		sys_wait_ok(&p.e, &op);
+	}
+	for (i = 0; i < CTX; i++) {
+		while ((ret = fi_cq_read(p.rxcq[i], &entry, 1)) == -FI_EAGAIN)
+			sys_poll(&p.e);
+		expect_ret(ret, 1);
+		expect_eq(entry.data, i + 50);
+		expect_eq(memory[i], i + 1);
+	}
+	sys_barrier(s, &p.e);
+	expect_ok(fi_close(&mr->fid));
+	close_sep(&p);
+}
+
 /* What contexts take from their endpoint, and what is refused. */
 static void attributes(struct sys *s, const void *arg)
 {
@@ -287,6 +329,7 @@ int main(int argc, char **argv)
 	static const struct sys_opts rod = {
 		.caps = FI_SOURCE | FI_NAMED_RX_CTX, .msg_order = FI_ORDER_SAS,
 	};
+	static const struct sys_opts rma = { .caps = FI_RMA | FI_NAMED_RX_CTX };
 	static const struct sys_opts automatic = {
 		.caps = FI_SOURCE | FI_NAMED_RX_CTX, .progress = FI_PROGRESS_AUTO,
 	};
@@ -298,6 +341,7 @@ int main(int argc, char **argv)
 	sys_case("unexpected messages", 2, unexpected, &rud);
 	sys_case("late context", 2, late_context, &rud);
 	sys_case("contexts come and go", 2, come_and_go, &rud);
+	sys_case("one-sided operations", 2, one_sided, &rma);
 	sys_case("attributes", 1, attributes, &rud);
 	return sys_end();
 }

@@ -260,6 +260,40 @@ static void wrong_uses(struct sys *s, const void *arg)
 	sys_close(&e);
 }
 
+/* One buffer for messages to all endpoints, one behind the other; the last one releases it. */
+static void multi_receive(struct sys *s, const void *arg)
+{
+	struct fi_cq_tagged_entry entry;
+	struct sys_op op = { 0 };
+	uint64_t buf[EPS + 1], out;
+	size_t min = 9, len = sizeof(min);
+	struct iovec iov = { .iov_base = buf, .iov_len = EPS * 8 + 8 };
+	struct fi_msg msg = { .msg_iov = &iov, .iov_count = 1, .addr = FI_ADDR_UNSPEC };
+	struct group g;
+	int i;
+
+	(void)s;
+	open_group(&g, arg);
+	expect_ok(fi_setopt(&g.srx->fid, FI_OPT_ENDPOINT, FI_OPT_MIN_MULTI_RECV, &min, len));
+	min = 0;
+	expect_ok(fi_getopt(&g.srx->fid, FI_OPT_ENDPOINT, FI_OPT_MIN_MULTI_RECV, &min, &len));
+	expect_eq(min, 9);
+	msg.context = &op;
+	expect_ok(fi_recvmsg(g.srx, &msg, FI_MULTI_RECV));
+	for (i = 0; i < EPS; i++) {
+		struct sys_op sent = { 0 };
+
+		out = (uint64_t)i + 100;
+		sys_post(&g.e, fi_send(g.ep[0], &out, 8, NULL, g.addr[i], &sent));
+		sys_wait_ok(&g.e, &sent);
+		hear(&g, i, &op, &entry);
+		expect(entry.buf == &buf[i], "at offset %td", (char *)entry.buf - (char *)buf);
+		expect_eq(buf[i], out);
+		expect_eq(!!(entry.flags & FI_MULTI_RECV), i == EPS - 1);
+	}
+	close_group(&g);
+}
+
 /* ---- threads ---- */
 
 struct sender {
@@ -327,6 +361,7 @@ int main(int argc, char **argv)
 {
 	static const struct sys_opts rud = { .caps = FI_DIRECTED_RECV };
 	static const struct sys_opts rod = { .caps = FI_DIRECTED_RECV, .msg_order = FI_ORDER_SAS };
+	static const struct sys_opts multi = { .caps = FI_MULTI_RECV };
 	static const struct sys_opts automatic = { .progress = FI_PROGRESS_AUTO };
 	static const struct sys_opts domain = {
 		.caps = FI_DIRECTED_RECV, .threading = FI_THREAD_DOMAIN,
@@ -339,6 +374,7 @@ int main(int argc, char **argv)
 	sys_case("cancel and peek", 1, cancel_and_peek, &rud);
 	sys_case("directed receives", 1, directed, &rud);
 	sys_case("an endpoint leaves", 1, one_leaves, &rud);
+	sys_case("multi-receive", 1, multi_receive, &multi);
 	sys_case("wrong uses", 1, wrong_uses, &rud);
 	sys_case("threads", 1, threads, &rud);
 	sys_case("threads, automatic progress", 1, threads, &automatic);

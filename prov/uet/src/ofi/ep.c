@@ -14,6 +14,10 @@ void uet_ep_kick(struct uet_ep *ep, uint64_t when)
 {
 	uint32_t i;
 
+	if (uet_unlikely(ep->fid.fid.fclass == FI_CLASS_SRX_CTX)) {
+		uet_srx_kick(ep->srx, when);
+		return;
+	}
 	if (ep->tx_cq)
 		uet_wait_expect(uet_cq_wait(ep->tx_cq), when);
 	if (ep->rx_cq && ep->rx_cq != ep->tx_cq)

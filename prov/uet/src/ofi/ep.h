@@ -129,6 +129,9 @@ void uet_stx_unbind(struct uet_ep *ep);
 int uet_srx_join(struct uet_ep *ep);
 void uet_srx_leave(struct uet_ep *ep);
 
+/* As uet_ep_kick, for every endpoint of @srx. */
+void uet_srx_kick(struct uet_srx *srx, uint64_t when);
+
 /* Drive the FEPs of all endpoints of @srx, with the common lock held. */
 void uet_srx_progress_locked(struct uet_srx *srx);
 

@@ -87,6 +87,16 @@ void uet_srx_leave(struct uet_ep *ep)
 	uet_unlock(&ep->fep->lock);
 }
 
+void uet_srx_kick(struct uet_srx *srx, uint64_t when)
+{
+	struct uet_list *pos;
+
+	uet_lock(&srx->fep.lock);
+	uet_list_for_each(pos, &srx->eps)
+		uet_ep_kick(uet_list_entry(pos, struct uet_ep, link), when);
+	uet_unlock(&srx->fep.lock);
+}
+
 void uet_srx_progress_locked(struct uet_srx *srx)
 {
 	struct uet_list *pos;

@@ -145,7 +145,7 @@ static int check_send(const struct uet_ep *ep, const struct uet_send_args *args,
 	if (args->flags & ~SEND_FLAGS)
 		return -FI_EBADFLAGS;
 	/* Nobody would tell of the delivery of a datagram. */
-	if ((args->flags & FI_DELIVERY_COMPLETE) && ep->mode == UET_MODE_UUD)
+	if ((args->flags & (FI_DELIVERY_COMPLETE | FI_MATCH_COMPLETE)) && ep->mode == UET_MODE_UUD)
 		return -FI_EBADFLAGS;
 	if (len > ep->max_msg_size)
 		return -FI_EMSGSIZE;
