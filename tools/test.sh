@@ -122,6 +122,11 @@ rm -f build/logs/*-{build,unit,system}.log
 tested_build "gcc, -Werror" build gcc --enable-werror
 if ((!quick)); then
 	tested_build "ASan and UBSan" build/asan asan --enable-werror --enable-asan
+	step "TSan: build" tsan-build "see the first error in $logs/tsan-build.log" \
+		uet_build build/tsan --enable-werror --enable-tsan &&
+		step "TSan: threads through libfabric" tsan-system \
+			"see build/tsan/logs/system/test_threads.log" \
+			make -C build/tsan check-system TESTS_SYSTEM=threads || true
 	step "clang, -Werror: build" clang-build \
 		"see the first error in $logs/clang-build.log" \
 		build build/clang --enable-werror CC=clang || true

@@ -97,7 +97,7 @@ static inline void vec_str(struct vec *v, const char *key, char *buf, size_t len
 
 	if (!s)
 		fail_msg("%s: no text field %s", v->name, key);
-	snprintf(buf, len, "%s", s);
+	snprintf(buf, len, "%s", s ? s : "");
 	json_object_del(v->fields, key);
 }
 
