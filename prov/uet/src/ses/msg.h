@@ -138,6 +138,15 @@ struct uet_ses_hold {
 	bool flowing;			/* the scout got through */
 };
 
+/* A destination with operations that a fence holds back; see fence.c. */
+struct uet_ses_fence {
+	struct uet_list link;		/* ses->fences */
+	struct uet_list waiting;	/* operations not started, by seq */
+	struct uet_ses_dest dest;
+	uint64_t retry_at;		/* not to be started before: PDS had no room; 0: at once */
+	uint32_t open;			/* operations to dest that are started and not finished */
+};
+
 struct uet_ses {
 	struct uet_ses_cfg cfg;
 	const struct uet_ses_upper_ops *ops;
@@ -148,10 +157,12 @@ struct uet_ses {
 	struct uet_pool tx_pool;
 	struct uet_pool copy_pool;	/* inject buffers */
 	struct uet_pool hold_pool;
+	struct uet_pool fence_pool;
 	struct uet_list active;		/* posted to PDS */
 	struct uet_list paused;		/* refused on RUD: to be repeated */
 	struct uet_list finished;	/* tx_done is due */
 	struct uet_list holds;		/* destinations that wait on ROD */
+	struct uet_list fences;		/* destinations with a fence */
 	/* Deferrable sends, defer.h. */
 	struct uet_pool note_pool;
 	struct uet_pool watch_pool;
@@ -163,7 +174,8 @@ struct uet_ses {
 	uint8_t sent_modes;		/* bits: enum uet_pds_mode of sends so far */
 	uint64_t tx_seq;
 	uint64_t next;			/* earliest timed work of the lists above */
-	uint32_t tx_open;		/* started, tx_done not yet called */
+	uint32_t tx_open;		/* taken by uet_ses_send, tx_done not yet called */
+	uint32_t tx_fenced;		/* of these: not started, on a fence's waiting list */
 	uint32_t ids_used;
 	uint16_t id_last;
 	bool in_post;			/* inside uet_pds_post: put results off */
@@ -242,11 +254,28 @@ void uet_ses_tx_unpost(struct uet_ses *ses, struct uet_ses_tx *tx);
 /* PDS has forgotten @tx with result @err and NACK code @nack: repeat it, or call tx_done. */
 void uet_ses_tx_end(struct uet_ses *ses, struct uet_ses_tx *tx, int err, uint8_t nack);
 
+/* Start @tx: post it, or queue it at the hold of its destination. 0, or -EAGAIN, as above. */
+int uet_ses_tx_start(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now);
+
 /* Let no further packet of @tx, posted, go; the target is told where it ends. */
 void uet_ses_tx_stop(struct uet_ses *ses, struct uet_ses_tx *tx);
 
 /* @tx, on no list, has failed with @err: tx_done. */
 void uet_ses_tx_finish(struct uet_ses *ses, struct uet_ses_tx *tx, int err);
+
+/* fence.c */
+
+/*
+ * New @tx, not yet started and on no list: if it must wait, because of its own fence or behind
+ * an earlier one, queue it and return 1. Returns 0 when it may start now, or -EAGAIN.
+ */
+int uet_ses_fence_hold(struct uet_ses *ses, struct uet_ses_tx *tx);
+
+/* @tx, which was started, has ended for good. */
+void uet_ses_fence_ended(struct uet_ses *ses, const struct uet_ses_tx *tx);
+
+/* Start operations whose fence is down. Lowers ses->next to the time of the next attempt. */
+void uet_ses_fence_run(struct uet_ses *ses, uint64_t now);
 
 /* retry.c: messages that the target wants repeated, UEC 3.4.6.3.2 and 10.4 of the notes. */
 

@@ -278,6 +278,8 @@ void uet_ses_progress(struct uet_ses *ses, uint64_t now)
 	uet_ses_watch_progress(ses, now);
 	uet_list_for_each_safe(pos, tmp, &ses->holds)
 		run_hold(ses, uet_list_entry(pos, struct uet_ses_hold, link), now);
+	if (uet_unlikely(!uet_list_empty(&ses->fences)))
+		uet_ses_fence_run(ses, now);
 }
 
 uint64_t uet_ses_next(const struct uet_ses *ses)

@@ -35,6 +35,7 @@ static void pools_init(struct uet_ses *ses)
 	uet_pool_init(&ses->copy_pool, uet_max_u64(cfg->inject_size, sizeof(void *)), CHUNK,
 		      cfg->max_tx);
 	uet_pool_init(&ses->hold_pool, sizeof(struct uet_ses_hold), CHUNK, 0);
+	uet_pool_init(&ses->fence_pool, sizeof(struct uet_ses_fence), CHUNK, 0);
 	uet_pool_init(&ses->flow_pool, sizeof(struct uet_ses_flow), CHUNK, 0);
 	uet_pool_init(&ses->amo_pool, sizeof(struct uet_ses_amo_buf), CHUNK, cfg->max_tx);
 	uet_pool_init(&ses->operand_pool, cfg->payload_mtu, CHUNK, cfg->max_tx);
@@ -56,6 +57,7 @@ static void lists_init(struct uet_ses *ses)
 	uet_list_init(&ses->paused);
 	uet_list_init(&ses->finished);
 	uet_list_init(&ses->holds);
+	uet_list_init(&ses->fences);
 	uet_list_init(&ses->flows);
 	uet_list_init(&ses->notes);
 	uet_list_init(&ses->watches);
@@ -116,6 +118,7 @@ void uet_ses_destroy(struct uet_ses *ses)
 	uet_pool_destroy(&ses->tx_pool);
 	uet_pool_destroy(&ses->copy_pool);
 	uet_pool_destroy(&ses->hold_pool);
+	uet_pool_destroy(&ses->fence_pool);
 	uet_pool_destroy(&ses->flow_pool);
 	uet_pool_destroy(&ses->amo_pool);
 	uet_pool_destroy(&ses->operand_pool);

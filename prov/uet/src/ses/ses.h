@@ -109,6 +109,7 @@ struct uet_ses_tx {
 	bool has_data;		/* header data (FI_REMOTE_CQ_DATA) */
 	bool inject;		/* copy the payload: the caller's memory is free on return */
 	bool lazy;		/* nobody waits for tx_done: the peer may acknowledge at leisure */
+	bool fence;		/* FI_FENCE: it and later ones to @dest wait for all earlier ones */
 	uint8_t iov_cnt;
 	uint64_t tag;
 	uint64_t data;
@@ -122,7 +123,7 @@ struct uet_ses_tx {
 	void *stage;		/* the same */
 	uint64_t flags;		/* the same */
 	/* Private to ses/. */
-	struct uet_list link;	/* active, paused, finished, a hold's or a watch's list */
+	struct uet_list link;	/* active, paused, finished, a hold's, fence's or watch's list */
 	struct uet_list read_link; /* ses->reads: data of the return direction is awaited */
 	struct uet_list token_link;	/* ses->tokens, once it has a token */
 	struct uet_ses_hold *hold;	/* it was refused and blocks later ones (ROD) */
@@ -336,8 +337,9 @@ void uet_ses_region_gone(struct uet_ses *ses, const struct uet_ses_region *regio
 
 /*
  * Start @tx. Returns 0 (tx_done will follow, possibly from a later call, never from inside
- * this one), or -EAGAIN without effect (no PDC, no message id). Packets leave with
- * uet_pds_flush. With @tx->inject the payload (<= inject_size) is copied.
+ * this one), or -EAGAIN without effect (no PDC, no message id, no memory). Packets leave with
+ * uet_pds_flush; those of a message that a fence holds back, after a later uet_ses_progress.
+ * With @tx->inject the payload (<= inject_size) is copied.
  */
 int uet_ses_send(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now);
 
@@ -411,12 +413,12 @@ void uet_ses_claimed_recv(struct uet_ses_unex *claim, struct uet_ses_rx *rx, uin
 void uet_ses_claimed_discard(struct uet_ses_unex *claim);
 
 /*
- * Repeat messages that the target asked to repeat and whose pause is over. To be called with
- * each round of progress; cheap when there are none.
+ * Repeat messages that the target asked to repeat and whose pause is over, and start those
+ * whose fence is down. To be called with each round of progress; cheap when there are none.
  */
 void uet_ses_progress(struct uet_ses *ses, uint64_t now);
 
-/* Earliest time of such a repetition; UET_TIME_NEVER if none. */
+/* Earliest time of such work; UET_TIME_NEVER if none. */
 uint64_t uet_ses_next(const struct uet_ses *ses);
 
 /* True when no send is outstanding, refused ones that wait included. */

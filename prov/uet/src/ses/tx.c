@@ -196,6 +196,11 @@ static int copy_payload(struct uet_ses *ses, struct uet_ses_tx *tx)
 	return 0;
 }
 
+int uet_ses_tx_start(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
+{
+	return uet_ses_retry_enqueue(ses, tx) ? 0 : uet_ses_tx_post(ses, tx, now);
+}
+
 int uet_ses_send(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
 {
 	int ret;
@@ -212,13 +217,14 @@ int uet_ses_send(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
 		return ret;
 	uet_ses_defer_init(ses, tx);
 	tx->seq = ses->tx_seq++;
-	ses->tx_open++;
-	if (uet_ses_retry_enqueue(ses, tx))
-		return 0;
-	ret = uet_ses_tx_post(ses, tx, now);
+	ret = uet_unlikely(tx->fence | !uet_list_empty(&ses->fences)) ?
+	      uet_ses_fence_hold(ses, tx) : 0;
 	if (!ret)
+		ret = uet_ses_tx_start(ses, tx, now);
+	if (ret >= 0) {
+		ses->tx_open++;
 		return 0;
-	ses->tx_open--;
+	}
 	uet_ses_defer_end(tx);
 	uet_ses_tx_uncopy(ses, tx);
 	return ret;
@@ -315,6 +321,8 @@ bool uet_ses_response(void *upper, struct uet_pds_msg *msg, uint32_t index, uint
 static void finish(struct uet_ses *ses, struct uet_ses_tx *tx, int err, uint32_t prov_errno)
 {
 	uet_ses_retry_ended(ses, tx, !err);
+	if (uet_unlikely(!uet_list_empty(&ses->fences)))
+		uet_ses_fence_ended(ses, tx);
 	uet_ses_defer_end(tx);
 	ses->tx_open--;
 	if (!err) {
