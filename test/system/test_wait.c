@@ -10,6 +10,8 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Libfabric 2 calls poll and wait sets deprecated. */
@@ -251,6 +253,121 @@ static void fd_large(struct sys *s, const void *arg)
 	free(buf);
 	close(w.epfd);
 	sys_close(&w.e);
+}
+
+/* ---- the descriptors of a queue, a counter, and something else in one epoll ---- */
+
+enum { OTHER_CQ, OTHER_CNTR, OTHER_PIPE, OTHERS };
+
+struct others {
+	struct sys_ep e;
+	int epfd;
+	int pipe;			/* from the other process */
+	uint64_t buf[2];
+	struct sys_op op[2];
+	unsigned int got;		/* messages */
+	uint64_t counted;
+	unsigned int bytes, due;	/* through the pipe: what came, and what must */
+};
+
+static void others_watch(struct others *o, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	expect_ok(epoll_ctl(o->epfd, EPOLL_CTL_ADD, fd, &ev));
+}
+
+static void others_open(struct others *o, struct sys *s)
+{
+	struct sys_opts opts = { .wait_obj = FI_WAIT_FD, .one_cq = true, .counters = true,
+				 .msg_order = FI_ORDER_SAS };
+	int fd = -1;
+
+	memset(o, 0, sizeof(*o));
+	sys_open(&o->e, &opts);
+	sys_connect(s, &o->e);
+	o->epfd = epoll_create1(EPOLL_CLOEXEC);
+	o->pipe = s->fd[1 - s->rank];
+	expect_ok(fi_control(&o->e.rxcq->fid, FI_GETWAIT, &fd));
+	others_watch(o, fd);
+	expect_ok(fi_control(&o->e.rxcntr->fid, FI_GETWAIT, &fd));
+	others_watch(o, fd);
+	others_watch(o, o->pipe);
+}
+
+/* Take what there is of everything; true if there was something. */
+static bool others_look(struct others *o)
+{
+	uint64_t counted = fi_cntr_read(o->e.rxcntr);
+	struct pollfd pfd = { .fd = o->pipe, .events = POLLIN };
+	struct fi_cq_tagged_entry entry;
+	bool found = counted != o->counted;
+	char byte;
+
+	o->counted = counted;
+	while (fi_cq_read(o->e.rxcq, &entry, 1) == 1) {
+		o->got += !!(entry.flags & FI_RECV);
+		found = true;
+	}
+	while (o->bytes < o->due && poll(&pfd, 1, 0) == 1) {
+		expect_eq(read(o->pipe, &byte, 1), 1);
+		o->bytes++;
+		found = true;
+	}
+	return found;
+}
+
+/* Sleep until there is something. */
+static void others_wait(struct others *o)
+{
+	struct fid *fids[] = { &o->e.rxcq->fid, &o->e.rxcntr->fid };
+	struct epoll_event ev;
+	int ret;
+
+	while (!others_look(o)) {
+		ret = fi_trywait(o->e.fabric, fids, 2);
+		if (ret == -FI_EAGAIN)
+			continue;
+		expect_ok(ret);
+		expect(epoll_wait(o->epfd, &ev, 1, 5000) == 1, "a wake-up within 5 s");
+	}
+}
+
+/* Ball by ball, a message or a byte through the pipe: none may come unnoticed. */
+static void fd_others(struct sys *s, const void *arg)
+{
+	unsigned int i, cnt = sys_scaled(4000, 500), msgs = 0;
+	uint64_t seed = sys_seed();
+	struct others o;
+	bool by_pipe;
+
+	(void)arg;
+	others_open(&o, s);
+	sys_trecv(&o.e, FI_ADDR_UNSPEC, &o.buf[0], 8, 1, 0, &o.op[0]);
+	sys_barrier(s, NULL);
+	for (i = 0; i < cnt; i++) {
+		/* The same sequence in both processes. */
+		by_pipe = sys_rand_below(&seed, 3) == 0;
+		if (s->rank == (int)(i % 2)) {
+			if (by_pipe)
+				expect_eq(write(o.pipe, "", 1), 1);
+			else
+				send_one(&o.e, o.e.peer[1 - s->rank], i);
+			continue;
+		}
+		o.due += by_pipe;
+		msgs += !by_pipe;
+		while (o.bytes < o.due || o.got < msgs)
+			others_wait(&o);
+		expect_eq(o.got, msgs);
+		if (!by_pipe)
+			sys_trecv(&o.e, FI_ADDR_UNSPEC, &o.buf[msgs % 2], 8, 1, 0,
+				  &o.op[msgs % 2]);
+	}
+	expect_eq(fi_cntr_read(o.e.rxcntr), msgs);
+	sys_barrier(s, &o.e);
+	close(o.epfd);
+	sys_close(&o.e);
 }
 
 /* ---- what GETWAIT and trywait answer ---- */
@@ -561,10 +678,96 @@ static void auto_progress(struct sys *s, const void *arg)
 	sys_close(&e);
 }
 
+/* Threads of this process went to sleep so many times. */
+static long sleeps(void)
+{
+	struct rusage usage;
+
+	expect_ok(getrusage(RUSAGE_SELF, &usage));
+	return usage.ru_nvcsw;
+}
+
+/* After traffic, a progress thread with nothing to do sleeps, and so does a reader. */
+static void auto_idle(struct sys *s, const void *arg)
+{
+	struct sys_opts opts = { .progress = FI_PROGRESS_AUTO, .wait_obj = FI_WAIT_FD };
+	struct sys_op rx = { 0 };
+	struct fi_cq_tagged_entry entry;
+	uint64_t in = 0;
+	struct sys_ep e;
+	long before;
+
+	(void)arg;
+	sys_open(&e, &opts);
+	sys_connect(s, &e);
+	sys_trecv(&e, FI_ADDR_UNSPEC, &in, 8, 1, 0, &rx);
+	sys_barrier(s, NULL);
+	send_one(&e, e.peer[1 - s->rank], 7);
+	sys_wait_ok(&e, &rx);
+	sys_barrier(s, &e);
+	before = sleeps();
+	expect_ret(fi_cq_sread(e.rxcq, &entry, 1, NULL, 1000), -FI_EAGAIN);
+	expect(sleeps() - before <= IDLE_WAKEUPS, "at most %d sleeps in an idle second, not %ld",
+	       IDLE_WAKEUPS, sleeps() - before);
+	sys_barrier(s, &e);
+	sys_close(&e);
+}
+
+/* ---- fork ---- */
+
+/* The child of a process with open objects is told so, and ends like any process. */
+static void forked_child(void)
+{
+	struct fi_info *info = NULL;
+	struct sys_opts opts = { 0 };
+	struct fi_info *hints = sys_hints(&opts);
+	int ret = fi_getinfo(FI_VERSION(1, 17), "127.0.0.1", NULL, FI_SOURCE, hints, &info);
+
+	exit(ret == -FI_ENODATA ? 0 : 1);
+}
+
+static void fork_child(void)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		forked_child();
+	expect(pid > 0, "fork");
+	expect_eq(waitpid(pid, &status, 0), pid);
+	expect(WIFEXITED(status) && WEXITSTATUS(status) == 0,
+	       "the child to be refused, and to end by itself: status %#x", status);
+}
+
+static void forking(struct sys *s, const void *arg)
+{
+	struct sys_opts opts = { .progress = *(const enum fi_progress *)arg };
+	struct sys_op rx[2] = { 0 };
+	uint64_t in[2];
+	struct sys_ep e;
+	int i;
+
+	if (!sys_is_uet())
+		sys_skip("others promise nothing");
+	sys_open(&e, &opts);
+	sys_connect(s, &e);
+	for (i = 0; i < 2; i++) {
+		sys_trecv(&e, FI_ADDR_UNSPEC, &in[i], 8, 1, 0, &rx[i]);
+		sys_barrier(s, &e);
+		send_one(&e, e.peer[1 - s->rank], 7);
+		sys_wait_ok(&e, &rx[i]);
+		if (i == 0)
+			fork_child();
+	}
+	sys_barrier(s, &e);
+	sys_close(&e);
+}
+
 int main(int argc, char **argv)
 {
 	static const enum fi_wait_obj fd_obj = FI_WAIT_FD, none = FI_WAIT_NONE,
 				      unspec = FI_WAIT_UNSPEC;
+	static const enum fi_progress manual = FI_PROGRESS_MANUAL, automatic = FI_PROGRESS_AUTO;
 	static const bool one = true, two = false;
 	size_t i;
 
@@ -574,6 +777,7 @@ int main(int argc, char **argv)
 	sys_case("wait/fd/one-queue", 2, fd, &one);
 	sys_case("wait/fd/two-queues", 2, fd, &two);
 	sys_case("wait/fd/large", 2, fd_large, NULL);
+	sys_case("wait/fd/others", 2, fd_others, NULL);
 	sys_case("wait/objects", 1, wait_objects, NULL);
 	sys_case("wait/cntr/fd", 2, cntr, &fd_obj);
 	sys_case("wait/cntr/none", 2, cntr, &none);
@@ -582,5 +786,8 @@ int main(int argc, char **argv)
 	sys_case("wait/wait-set", 2, wait_set, NULL);
 	for (i = 0; i < sizeof(absents) / sizeof(absents[0]); i++)
 		sys_case(absents[i].name, 2, auto_progress, &absents[i]);
+	sys_case("wait/auto/idle", 2, auto_idle, NULL);
+	sys_case("wait/fork/manual", 2, forking, &manual);
+	sys_case("wait/fork/auto", 2, forking, &automatic);
 	return sys_end();
 }

@@ -2,6 +2,7 @@
 /* Counters: values, waiting, errors, progress. */
 #include "test_ofi_objects.h"
 
+#include <poll.h>
 #include <sched.h>
 
 static const enum fi_wait_obj wait_objs[] = {
@@ -254,6 +255,66 @@ static void test_different_thresholds(void **state)
 	close_cntr(cntr);
 }
 
+struct poller {
+	struct fake *fake;
+	struct fid_cntr *cntr;
+	atomic_uint_fast64_t seen;
+	atomic_bool stuck;
+};
+
+/* Sleeps on the counter's descriptor, as fi_poll(3) tells, until it sees the last step. */
+static void *poll_steps(void *arg)
+{
+	struct poller *p = arg;
+	struct fid *fid = &p->cntr->fid;
+	struct pollfd pfd = { .events = POLLIN };
+	uint64_t value = 0;
+
+	if (fi_control(fid, FI_GETWAIT, &pfd.fd))
+		return (void *)(uintptr_t)"no descriptor";
+	while (value < STEPS) {
+		value = fi_cntr_read(p->cntr);
+		atomic_store(&p->seen, value);
+		if (value < STEPS && fi_trywait(fake_fabric(p->fake), &fid, 1) == 0 &&
+		    poll(&pfd, 1, PATIENCE_MS) != 1) {
+			atomic_store(&p->stuck, true);
+			return (void *)(uintptr_t)"the descriptor did not become readable";
+		}
+	}
+	return NULL;
+}
+
+/* As climb, for the same struct. */
+static void *sleep_steps(void *arg)
+{
+	struct poller *p = arg;
+	struct climber c = { p->cntr, 1, STEPS, 1, &p->seen };
+	void *failure = climb(&c);
+
+	atomic_store(&p->stuck, failure != NULL);
+	return failure;
+}
+
+/* One thread sleeps in fi_cntr_wait, another on the descriptor: both are woken each time. */
+static void test_sleeper_and_poller(void **state)
+{
+	struct fid_cntr *cntr = open_cntr(*state, FI_WAIT_FD);
+	struct poller s = { *state, cntr, 0, false }, p = s;
+	pthread_t sleeper = start(sleep_steps, &s), poller = start(poll_steps, &p);
+	uint64_t i;
+
+	for (i = 1; i <= STEPS; i++) {
+		fi_cntr_add(cntr, 1);
+		/* One that is stuck gives up, and tells when joined. */
+		while ((atomic_load(&s.seen) < i || atomic_load(&p.seen) < i) &&
+		       !atomic_load(&s.stuck) && !atomic_load(&p.stuck))
+			sched_yield();
+	}
+	join(sleeper);
+	join(poller);
+	close_cntr(cntr);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +325,7 @@ int main(void)
 		FAKE_TEST(test_wait_for_thread),
 		FAKE_TEST(test_error_wakes),
 		FAKE_TEST(test_different_thresholds),
+		FAKE_TEST(test_sleeper_and_poller),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

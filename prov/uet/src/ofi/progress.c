@@ -32,19 +32,32 @@ static struct uet_progress_entry *find_entry(struct uet_progress_set *set, struc
 	return NULL;
 }
 
-static int watch(struct uet_progress_set *set, struct uet_fep *fep)
+static bool has_descriptors(const struct uet_progress_set *set, struct uet_fep *fep)
 {
-	struct epoll_event ev = { .events = EPOLLIN };
-
-	if (!set->wait || set->wait->epfd < 0 || uet_fep_fd(fep) < 0)
-		return 0;
-	return epoll_ctl(set->wait->epfd, EPOLL_CTL_ADD, uet_fep_fd(fep), &ev) ? -errno : 0;
+	return set->wait && set->wait->epfd >= 0 && uet_fep_fd(fep) >= 0;
 }
 
 static void unwatch(struct uet_progress_set *set, struct uet_fep *fep)
 {
-	if (set->wait && set->wait->epfd >= 0 && uet_fep_fd(fep) >= 0)
-		epoll_ctl(set->wait->epfd, EPOLL_CTL_DEL, uet_fep_fd(fep), NULL);
+	if (!has_descriptors(set, fep))
+		return;
+	epoll_ctl(set->wait->epfd, EPOLL_CTL_DEL, uet_fep_fd(fep), NULL);
+	epoll_ctl(set->wait->sleep_epfd, EPOLL_CTL_DEL, uet_fep_fd(fep), NULL);
+}
+
+static int watch(struct uet_progress_set *set, struct uet_fep *fep)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	int err;
+
+	if (!has_descriptors(set, fep))
+		return 0;
+	if (epoll_ctl(set->wait->epfd, EPOLL_CTL_ADD, uet_fep_fd(fep), &ev) == 0 &&
+	    epoll_ctl(set->wait->sleep_epfd, EPOLL_CTL_ADD, uet_fep_fd(fep), &ev) == 0)
+		return 0;
+	err = -errno;
+	unwatch(set, fep);
+	return err;
 }
 
 static int grow(struct uet_progress_set *set)

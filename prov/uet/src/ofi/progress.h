@@ -8,7 +8,9 @@
  *   - the NIC descriptors of the endpoints in the set,
  *   - a timerfd for the earliest time-out of those endpoints,
  * so it becomes readable when the queue has something, a signal is pending, or progress is
- * needed, and not otherwise (fi_trywait(3) contract).
+ * needed, and not otherwise (fi_trywait(3) contract). There are two of them, each with an
+ * eventfd of its own: one for the application's poll, one for threads that sleep in calls like
+ * fi_cq_sread. Whoever wakes empties the eventfd, and must not take it from the other kind.
  */
 #ifndef UET_OFI_PROGRESS_H
 #define UET_OFI_PROGRESS_H
@@ -25,19 +27,25 @@
 struct uet_fep;
 struct uet_domain;
 
+/* Kinds of readers, bits. */
+#define UET_WAIT_POLLER		0x1	/* the application polls epfd */
+#define UET_WAIT_SLEEPER	0x2	/* a thread inside uet_wait_sleep */
+
 struct uet_wait {
 	enum fi_wait_obj obj;	/* FI_WAIT_NONE: nothing below is open */
-	int epfd;		/* what FI_GETWAIT hands out */
+	int epfd;		/* what FI_GETWAIT hands out, with evfd */
 	int evfd;
+	int sleep_epfd;		/* what sleepers use, with sleep_evfd */
+	int sleep_evfd;
 	int timerfd;
 	atomic_bool signalled;	/* fi_cq_signal came and was not yet consumed */
-	atomic_bool armed;	/* a reader sleeps or is about to: writers write evfd */
+	atomic_uint armed;	/* kinds that sleep or are about to: writers write their eventfd */
 	_Atomic uint64_t timer;	/* what timerfd is set to; UET_TIME_NEVER: not, or not yet */
 	atomic_int sleepers;	/* threads inside uet_wait_sleep */
 	pthread_mutex_t mutex;	/* FI_WAIT_MUTEX_COND: what FI_GETWAIT hands out */
 	pthread_cond_t cond;
 	pthread_mutex_t prepare_lock;	/* one thread at a time sets the timer */
-	/* Of the sleepers one leads: it sleeps on epfd, the others on lead_cond. */
+	/* Of the sleepers one leads: it sleeps on sleep_epfd, the others on lead_cond. */
 	pthread_mutex_t lead_lock;
 	pthread_cond_t lead_cond;
 	bool led;
@@ -103,7 +111,7 @@ void uet_progress_del(struct uet_progress_set *set, struct uet_fep *fep);
 void uet_progress_run(struct uet_progress_set *set);
 
 /*
- * Get ready to sleep on @wait: drive @set until nothing moves, arm the timer for its next
+ * Get ready to poll @wait's descriptor: drive @set until nothing moves, arm the timer for its next
  * time-out and the eventfd for writers, and ask @ready(arg) once more. Returns 0 when the
  * caller may sleep, -FI_EAGAIN when there is something to read or to do. fi_trywait(3).
  */

@@ -3,8 +3,9 @@
  * Sleeping and waking.
  *
  * The race between a writer that queues an entry and a reader that goes to sleep is closed by
- * order: the reader drains evfd, sets `armed`, and only then looks at the queue again; the
- * writer queues the entry first and then looks at `armed`. Whoever is second sees the other.
+ * order: the reader drains its eventfd, sets its bit in `armed`, and only then looks at the
+ * queue again; the writer queues the entry first and then looks at `armed`. Whoever is second
+ * sees the other.
  *
  * Of several readers one leads: it alone sleeps on the descriptors. Before it goes to sleep and
  * when it wakes it makes the others look, because what is nothing for it may be for them: they
@@ -34,27 +35,40 @@ static int watch(int epfd, int fd)
 	return epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
 }
 
+/* An epoll descriptor over a new eventfd and @timerfd. */
+static int open_pair(int *epfd, int *evfd, int timerfd)
+{
+	int ret;
+
+	*epfd = epoll_create1(EPOLL_CLOEXEC);
+	*evfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (*epfd < 0 || *evfd < 0)
+		return -errno;
+	ret = watch(*epfd, *evfd);
+	return ret ? ret : watch(*epfd, timerfd);
+}
+
 static int open_descriptors(struct uet_wait *wait)
 {
 	int ret;
 
-	wait->epfd = epoll_create1(EPOLL_CLOEXEC);
-	wait->evfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	wait->timerfd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (wait->epfd < 0 || wait->evfd < 0 || wait->timerfd < 0)
+	if (wait->timerfd < 0)
 		return -errno;
-	ret = watch(wait->epfd, wait->evfd);
-	return ret ? ret : watch(wait->epfd, wait->timerfd);
+	ret = open_pair(&wait->epfd, &wait->evfd, wait->timerfd);
+	return ret ? ret : open_pair(&wait->sleep_epfd, &wait->sleep_evfd, wait->timerfd);
 }
 
 static void close_descriptors(struct uet_wait *wait)
 {
-	if (wait->epfd >= 0)
-		close(wait->epfd);
-	if (wait->evfd >= 0)
-		close(wait->evfd);
-	if (wait->timerfd >= 0)
-		close(wait->timerfd);
+	const int fds[] = {
+		wait->epfd, wait->evfd, wait->sleep_epfd, wait->sleep_evfd, wait->timerfd,
+	};
+	size_t i;
+
+	for (i = 0; i < UET_ARRAY_SIZE(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
 }
 
 static void init_monotonic(pthread_cond_t *cond)
@@ -72,7 +86,8 @@ int uet_wait_init(struct uet_wait *wait, enum fi_wait_obj obj)
 	int ret;
 
 	*wait = (struct uet_wait){
-		.obj = obj, .epfd = -1, .evfd = -1, .timerfd = -1, .timer = UET_TIME_NEVER,
+		.obj = obj, .epfd = -1, .evfd = -1, .sleep_epfd = -1, .sleep_evfd = -1,
+		.timerfd = -1, .timer = UET_TIME_NEVER,
 	};
 	switch (obj) {
 	case FI_WAIT_NONE:
@@ -110,28 +125,32 @@ void uet_wait_destroy(struct uet_wait *wait)
 	pthread_mutex_destroy(&wait->mutex);
 }
 
-static void write_event(struct uet_wait *wait)
+static void write_event(int evfd)
 {
 	uint64_t one = 1;
 
 	/* It can fail only when the counter is full, and then it is readable as wanted. */
-	if (write(wait->evfd, &one, sizeof(one)) < 0)
+	if (write(evfd, &one, sizeof(one)) < 0)
 		return;
 }
 
 /* True if there was something. */
-static bool drain_event(struct uet_wait *wait)
+static bool drain_event(int evfd)
 {
 	uint64_t count;
 
-	return read(wait->evfd, &count, sizeof(count)) > 0;
+	return read(evfd, &count, sizeof(count)) > 0;
 }
 
 /* Once for all who sleep now: each of them arms again before its next sleep. */
 static void wake(struct uet_wait *wait)
 {
-	if (atomic_exchange(&wait->armed, false))
-		write_event(wait);
+	unsigned int kinds = atomic_exchange(&wait->armed, 0);
+
+	if (kinds & UET_WAIT_POLLER)
+		write_event(wait->evfd);
+	if (kinds & UET_WAIT_SLEEPER)
+		write_event(wait->sleep_evfd);
 }
 
 void uet_wait_notify(struct uet_wait *wait)
@@ -160,8 +179,10 @@ void uet_wait_expect(struct uet_wait *wait, uint64_t when)
 void uet_wait_signal(struct uet_wait *wait)
 {
 	atomic_store(&wait->signalled, true);
-	if (wait->evfd >= 0)
-		write_event(wait);
+	if (wait->epfd < 0)
+		return;
+	write_event(wait->evfd);
+	write_event(wait->sleep_evfd);
 }
 
 bool uet_wait_take_signal(struct uet_wait *wait)
@@ -246,9 +267,11 @@ static uint64_t settle(struct uet_progress_set *set)
 	return next;
 }
 
-int uet_wait_prepare(struct uet_wait *wait, struct uet_progress_set *set,
-		     bool (*ready)(void *arg), void *arg)
+/* uet_wait_prepare for readers of @kind. */
+static int prepare(struct uet_wait *wait, unsigned int kind, struct uet_progress_set *set,
+		   bool (*ready)(void *arg), void *arg)
 {
+	int evfd = kind == UET_WAIT_POLLER ? wait->evfd : wait->sleep_evfd;
 	bool drained;
 
 	if (ready(arg))
@@ -256,18 +279,24 @@ int uet_wait_prepare(struct uet_wait *wait, struct uet_progress_set *set,
 	if (wait->epfd < 0)
 		return 0;
 	pthread_mutex_lock(&wait->prepare_lock);
-	drained = drain_event(wait);
+	drained = drain_event(evfd);
 	/* Armed before the endpoints are driven: a send posted meanwhile moves time-outs. */
 	atomic_store(&wait->timer, UET_TIME_NEVER);
-	atomic_store(&wait->armed, true);
+	atomic_fetch_or(&wait->armed, kind);
 	arm_timer(wait, settle(set));
 	pthread_mutex_unlock(&wait->prepare_lock);
 	if (!ready(arg) && !atomic_load(&wait->signalled))
 		return 0;
 	/* Somebody else may sleep on the descriptors: neither disarm, nor keep the event. */
 	if (drained)
-		write_event(wait);
+		write_event(evfd);
 	return -FI_EAGAIN;
+}
+
+int uet_wait_prepare(struct uet_wait *wait, struct uet_progress_set *set,
+		     bool (*ready)(void *arg), void *arg)
+{
+	return prepare(wait, UET_WAIT_POLLER, set, ready, arg);
 }
 
 uint64_t uet_deadline(int timeout)
@@ -333,9 +362,9 @@ static int sleep_once(struct uet_wait *wait, struct uet_progress_set *set, uint6
 	struct epoll_event ev;
 	int ret = 0;
 
-	if (!uet_wait_prepare(wait, set, ready, arg)) {
+	if (!prepare(wait, UET_WAIT_SLEEPER, set, ready, arg)) {
 		announce(wait, true);
-		if (epoll_wait(wait->epfd, &ev, 1, uet_deadline_left(deadline)) < 0 &&
+		if (epoll_wait(wait->sleep_epfd, &ev, 1, uet_deadline_left(deadline)) < 0 &&
 		    errno == EINTR)
 			ret = -FI_EAGAIN;
 	}
