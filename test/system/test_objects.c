@@ -12,7 +12,6 @@
 #include <rdma/fi_atomic.h>
 #include <rdma/fi_collective.h>
 #include <rdma/fi_rma.h>
-#include <rdma/fi_trigger.h>
 
 /* Libfabric 2 calls poll sets and fi_av_bind deprecated. */
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -306,7 +305,6 @@ static void no_connections(struct sys_ep *e)
 
 static void no_objects(struct sys_ep *e)
 {
-	struct fi_deferred_work work = { .op_type = FI_OP_SEND };
 	struct fi_tx_attr tx_attr = { 0 };
 	struct fi_rx_attr rx_attr = { 0 };
 	struct fid_ep *ep;
@@ -314,10 +312,6 @@ static void no_objects(struct sys_ep *e)
 
 	refused(fi_tx_context(e->ep, 0, &tx_attr, &ep, NULL));
 	refused(fi_rx_context(e->ep, 0, &rx_attr, &ep, NULL));
-	refused(fi_ep_alias(e->ep, &ep, 0));
-	refused(fi_control(&e->domain->fid, FI_QUEUE_WORK, &work));
-	refused(fi_control(&e->domain->fid, FI_CANCEL_WORK, &work));
-	refused(fi_control(&e->domain->fid, FI_FLUSH_WORK, NULL));
 	refused(fi_set_ops(&e->ep->fid, "none", 0, &ops, NULL));
 	refused(fi_open_ops(&e->ep->fid, "none", 0, &ops, NULL));
 	refused(fi_open_ops(&e->domain->fid, "none", 0, &ops, NULL));

@@ -74,9 +74,9 @@ static uint64_t get(struct fi_info *info, enum part part, size_t offset, size_t 
 #define D(m) MEMBER(DOMAIN, fi_domain_attr, m)
 #define F(m) MEMBER(FABRIC, fi_fabric_attr, m)
 
-#define COMM (FI_LOCAL_COMM | FI_REMOTE_COMM)
+#define COMM (FI_LOCAL_COMM | FI_REMOTE_COMM | FI_FENCE)
 #define RMA_DIRS (FI_READ | FI_WRITE | FI_REMOTE_READ | FI_REMOTE_WRITE)
-#define TX_ALL (FI_MSG | FI_TAGGED | FI_RMA | FI_ATOMIC | FI_SEND | FI_READ | FI_WRITE)
+#define TX_ALL (FI_MSG | FI_TAGGED | FI_RMA | FI_ATOMIC | FI_SEND | FI_READ | FI_WRITE | FI_FENCE)
 #define RX_SHOWN (FI_MSG | FI_TAGGED | FI_RMA | FI_ATOMIC | FI_RECV | FI_REMOTE_READ | \
 		  FI_REMOTE_WRITE | FI_DIRECTED_RECV | FI_RMA_EVENT | FI_MULTI_RECV)
 
@@ -92,16 +92,17 @@ static const struct single {
 	uint64_t back;
 } singles[] = {
 	{ I(caps), FI_MSG, ANY, OK,
-	  FI_MSG | FI_SEND | FI_RECV | FI_LOCAL_COMM | FI_REMOTE_COMM },
+	  FI_MSG | FI_SEND | FI_RECV | COMM },
 	{ I(caps), FI_TAGGED | FI_DIRECTED_RECV | FI_LOCAL_COMM, ANY, OK,
-	  FI_TAGGED | FI_DIRECTED_RECV | FI_SEND | FI_RECV | FI_LOCAL_COMM | FI_REMOTE_COMM },
-	{ I(caps), FI_MSG | FI_SEND, ANY, OK, FI_MSG | FI_SEND | FI_LOCAL_COMM | FI_REMOTE_COMM },
-	{ I(caps), FI_MSG | FI_RECV, ANY, OK, FI_MSG | FI_RECV | FI_LOCAL_COMM | FI_REMOTE_COMM },
+	  FI_TAGGED | FI_DIRECTED_RECV | FI_SEND | FI_RECV | COMM },
+	{ I(caps), FI_MSG | FI_SEND, ANY, OK,
+	  FI_MSG | FI_SEND | COMM },
+	{ I(caps), FI_MSG | FI_RECV, ANY, OK,
+	  FI_MSG | FI_RECV | COMM },
 	{ I(caps), FI_MSG | FI_SOURCE, ANY, OK,
-	  FI_MSG | FI_SOURCE | FI_SEND | FI_RECV | FI_LOCAL_COMM | FI_REMOTE_COMM },
+	  FI_MSG | FI_SOURCE | FI_SEND | FI_RECV | COMM },
 	{ I(caps), FI_MSG | FI_SOURCE_ERR, ANY, OK,
-	  FI_MSG | FI_SOURCE | FI_SOURCE_ERR | FI_SEND | FI_RECV | FI_LOCAL_COMM |
-	  FI_REMOTE_COMM },
+	  FI_MSG | FI_SOURCE | FI_SOURCE_ERR | FI_SEND | FI_RECV | COMM },
 	{ I(caps), 0, ANY, OK,
 	  TX_ALL | RX_SHOWN | COMM },
 	{ I(caps), FI_RMA, ANY, OK, FI_RMA | RMA_DIRS | FI_RMA_EVENT | COMM },
@@ -121,19 +122,19 @@ static const struct single {
 	{ I(caps), FI_MSG | FI_READ, ANY, OK, FI_MSG | FI_READ | FI_SEND | FI_RECV | COMM },
 	{ I(caps), FI_MSG | FI_MULTI_RECV, ANY, OK,
 	  FI_MSG | FI_MULTI_RECV | FI_SEND | FI_RECV | COMM },
-	{ I(caps), FI_MSG | FI_FENCE, ANY, NO, 0 },
-	{ I(caps), FI_MSG | FI_TRIGGER, ANY, NO, 0 },
+	{ I(caps), FI_MSG | FI_TRIGGER, ANY, OK,
+	  FI_MSG | FI_TRIGGER | FI_SEND | FI_RECV | COMM },
 	{ I(caps), FI_MSG | FI_HMEM, ANY, NO, 0 },
 	{ I(caps), FI_MSG | FI_NAMED_RX_CTX, ANY, OK,
-	  FI_MSG | FI_NAMED_RX_CTX | FI_SEND | FI_RECV | FI_LOCAL_COMM | FI_REMOTE_COMM },
+	  FI_MSG | FI_NAMED_RX_CTX | FI_SEND | FI_RECV | COMM },
 	{ I(caps), FI_NAMED_RX_CTX, ANY, OK,
-	  FI_NAMED_RX_CTX | FI_SEND | FI_RECV | FI_LOCAL_COMM | FI_REMOTE_COMM },
+	  FI_NAMED_RX_CTX | FI_SEND | FI_RECV | COMM },
 	{ I(caps), FI_NAMED_RX_CTX | FI_SEND, ANY, OK,
-	  FI_NAMED_RX_CTX | FI_SEND | FI_LOCAL_COMM | FI_REMOTE_COMM },
+	  FI_NAMED_RX_CTX | FI_SEND | COMM },
 	{ I(caps), FI_MSG | FI_MULTICAST, ANY, NO, 0 },
 	{ I(caps), FI_MSG | FI_COLLECTIVE, ANY, NO, 0 },
 	{ I(caps), FI_MSG | FI_SHARED_AV, ANY, OK,
-	  FI_MSG | FI_SHARED_AV | FI_SEND | FI_RECV | FI_LOCAL_COMM | FI_REMOTE_COMM },
+	  FI_MSG | FI_SHARED_AV | FI_SEND | FI_RECV | COMM },
 	{ I(caps), FI_MSG | 1, ANY, NO, 0 },
 	{ I(mode), ECHO, ANY, OK, FI_MSG_PREFIX },
 	{ I(mode), 0, ANY, OK, 0 },
@@ -368,7 +369,7 @@ static void every_cap(void **state)
 		FI_REMOTE_COMM, FI_MULTI_RECV,
 	};
 	const uint64_t all = TX_ALL | RX_SHOWN | COMM | FI_SOURCE | FI_SOURCE_ERR |
-			     FI_NAMED_RX_CTX | FI_SHARED_AV | UET_TAGGED_MULTI_RECV;
+			     FI_NAMED_RX_CTX | FI_SHARED_AV | UET_TAGGED_MULTI_RECV | FI_TRIGGER;
 	const uint64_t primary = FI_MSG | FI_TAGGED | FI_DIRECTED_RECV | FI_RMA | FI_ATOMIC |
 				 FI_MULTI_RECV;
 	struct fi_info *hints = fi_allocinfo(), *info;

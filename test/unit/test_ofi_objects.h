@@ -57,6 +57,17 @@ int uet_fep_fd(struct uet_fep *fep)
 	return uet_container_of(fep, struct fake_ep, fep)->fd;
 }
 
+uint64_t uet_fep_next(const struct uet_fep *fep)
+{
+	return uet_container_of(fep, const struct fake_ep, fep)->next;
+}
+
+void uet_ep_kick(struct uet_ep *ep, uint64_t when)
+{
+	(void)ep;
+	(void)when;
+}
+
 /* ---- the fabric and the domain ---- */
 
 struct fake {
@@ -123,10 +134,13 @@ static struct fake *fake_create(void)
 	f->domain.mrs = uet_mr_map_create();
 	assert_non_null(f->domain.mrs);
 	uet_lock_init(&f->domain.lock, true);
+	uet_triggers_init(&f->domain.triggers);
+	uet_lock_init(&f->ep.fep.lock, true);
 	uet_lock_init(&f->domain.feps_lock, true);
 	uet_list_init(&f->domain.feps);
 	uet_list_init(&f->domain.region_cntrs);
 	f->ep.ep.fid.fid.fclass = FI_CLASS_EP;
+	f->ep.ep.base = &f->ep.ep;
 	f->ep.ep.domain = &f->domain;
 	f->ep.ep.fep = &f->ep.fep;
 	f->ep.fep.domain = &f->domain;
@@ -141,6 +155,8 @@ static void fake_destroy(struct fake *f)
 	assert_int_equal(atomic_load(&f->domain.ref), 0);
 	assert_int_equal(atomic_load(&f->fabric.ref), 0);
 	uet_mr_map_destroy(f->domain.mrs);
+	uet_triggers_destroy(&f->domain.triggers);
+	uet_lock_destroy(&f->ep.fep.lock);
 	uet_lock_destroy(&f->domain.feps_lock);
 	uet_lock_destroy(&f->domain.lock);
 	free(f);

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "ofi/fep.h"
 #include "ofi/stubs.h"
 #include "ofi/waitable.h"
 
@@ -13,6 +14,9 @@ struct uet_cntr {
 	struct uet_waitable w;
 	_Atomic uint64_t value;
 	_Atomic uint64_t errors;
+	struct uet_trigger_queue triggers;
+	struct uet_region_cntr all_feps; /* of the domain: it drives them */
+	atomic_bool watches_all;
 };
 
 /* After a change of a value: the order is what lets a sleeper see it. */
@@ -20,6 +24,16 @@ static void changed(struct uet_cntr *cntr)
 {
 	atomic_fetch_add(&cntr->w.changes, 1);
 	uet_wait_notify(&cntr->w.wait);
+	if (uet_unlikely(atomic_load(&cntr->triggers.count)))
+		uet_trigger_check(cntr);
+}
+
+/* The same for a change that the application made: no lock is held. */
+static int changed_by_app(struct uet_cntr *cntr)
+{
+	changed(cntr);
+	uet_trigger_poll(&cntr->domain->triggers);
+	return 0;
 }
 
 void uet_cntr_inc(struct uet_cntr *cntr, bool ok)
@@ -49,8 +63,7 @@ static int cntr_add(struct fid_cntr *fid, uint64_t value)
 	struct uet_cntr *cntr = uet_container_of(fid, struct uet_cntr, fid);
 
 	atomic_fetch_add(&cntr->value, value);
-	changed(cntr);
-	return 0;
+	return changed_by_app(cntr);
 }
 
 static int cntr_set(struct fid_cntr *fid, uint64_t value)
@@ -58,8 +71,7 @@ static int cntr_set(struct fid_cntr *fid, uint64_t value)
 	struct uet_cntr *cntr = uet_container_of(fid, struct uet_cntr, fid);
 
 	atomic_store(&cntr->value, value);
-	changed(cntr);
-	return 0;
+	return changed_by_app(cntr);
 }
 
 static int cntr_adderr(struct fid_cntr *fid, uint64_t value)
@@ -67,8 +79,7 @@ static int cntr_adderr(struct fid_cntr *fid, uint64_t value)
 	struct uet_cntr *cntr = uet_container_of(fid, struct uet_cntr, fid);
 
 	atomic_fetch_add(&cntr->errors, value);
-	changed(cntr);
-	return 0;
+	return changed_by_app(cntr);
 }
 
 static int cntr_seterr(struct fid_cntr *fid, uint64_t value)
@@ -76,8 +87,7 @@ static int cntr_seterr(struct fid_cntr *fid, uint64_t value)
 	struct uet_cntr *cntr = uet_container_of(fid, struct uet_cntr, fid);
 
 	atomic_store(&cntr->errors, value);
-	changed(cntr);
-	return 0;
+	return changed_by_app(cntr);
 }
 
 struct cntr_sleeper {
@@ -125,6 +135,19 @@ void uet_cntr_del_fep(struct uet_cntr *cntr, struct uet_fep *fep)
 	uet_progress_del(&cntr->w.progress, fep);
 }
 
+int uet_cntr_watch_all(struct uet_cntr *cntr)
+{
+	int ret;
+
+	if (cntr->domain->auto_progress || atomic_exchange(&cntr->watches_all, true))
+		return 0;
+	cntr->all_feps.cntr = cntr;
+	ret = uet_feps_watch(cntr->domain, &cntr->all_feps);
+	if (ret)
+		atomic_store(&cntr->watches_all, false);
+	return ret;
+}
+
 struct uet_progress_set *uet_cntr_progress(struct uet_cntr *cntr)
 {
 	return &cntr->w.progress;
@@ -145,6 +168,21 @@ struct uet_domain *uet_cntr_domain(const struct uet_cntr *cntr)
 	return cntr->domain;
 }
 
+struct fid_cntr *uet_cntr_fid(struct uet_cntr *cntr)
+{
+	return &cntr->fid;
+}
+
+struct uet_trigger_queue *uet_cntr_triggers(struct uet_cntr *cntr)
+{
+	return &cntr->triggers;
+}
+
+uint64_t uet_cntr_level(struct uet_cntr *cntr, bool errors)
+{
+	return atomic_load(&cntr->value) + (errors ? atomic_load(&cntr->errors) : 0);
+}
+
 uet_ref *uet_cntr_ref(struct uet_cntr *cntr)
 {
 	return &cntr->w.ref;
@@ -162,7 +200,11 @@ static int cntr_close(struct fid *fid)
 	struct uet_cntr *cntr = uet_container_of(fid, struct uet_cntr, fid.fid);
 
 	if (uet_ref_busy(&cntr->w.ref))
+		uet_trigger_let_go(cntr->domain, cntr);
+	if (uet_ref_busy(&cntr->w.ref))
 		return -FI_EBUSY;
+	if (atomic_load(&cntr->watches_all))
+		uet_feps_unwatch(cntr->domain, &cntr->all_feps);
 	uet_waitable_close(&cntr->w);
 	uet_ref_put(&cntr->domain->ref);
 	free(cntr);
@@ -228,6 +270,7 @@ int uet_cntr_open(struct fid_domain *domain, struct fi_cntr_attr *attr, struct f
 		free(cntr);
 		return ret;
 	}
+	uet_trigger_queue_init(&cntr->triggers);
 	cntr->domain = uet_container_of(domain, struct uet_domain, fid);
 	uet_ref_get(&cntr->domain->ref);
 	cntr->fid.fid.fclass = FI_CLASS_CNTR;

@@ -24,6 +24,7 @@ static int domain_close(struct fid *fid)
 	if (domain->eq)
 		uet_ref_put(uet_eq_ref(domain->eq));
 	uet_mr_map_destroy(domain->mrs);
+	uet_triggers_destroy(&domain->triggers);
 	uet_lock_destroy(&domain->feps_lock);
 	uet_lock_destroy(&domain->lock);
 	uet_ports_free(domain->ports);
@@ -55,7 +56,14 @@ static int domain_control(struct fid *fid, int command, void *arg)
 {
 	struct uet_domain *domain = uet_container_of(fid, struct uet_domain, fid.fid);
 
-	return uet_mr_control(domain, command, arg);
+	switch (command) {
+	case FI_QUEUE_WORK:
+	case FI_CANCEL_WORK:
+	case FI_FLUSH_WORK:
+		return uet_trigger_control(domain, command, arg);
+	default:
+		return uet_mr_control(domain, command, arg);
+	}
 }
 
 static struct fi_ops domain_fid_ops = {
@@ -119,6 +127,7 @@ static int domain_init(struct uet_domain *domain, struct uet_fabric *fabric, str
 	domain->job_id = uet_job_id(attr->auth_key, attr->auth_key_size, uet_config.job_id);
 	domain->mr_mode = attr->mr_mode;
 	uet_list_init(&domain->feps);
+	uet_triggers_init(&domain->triggers);
 	uet_list_init(&domain->region_cntrs);
 	uet_lock_init(&domain->feps_lock, domain->locked);
 	uet_lock_init(&domain->lock, domain->locked);

@@ -129,12 +129,8 @@ static bool may_bind(const struct uet_ep *ep, size_t fclass)
 }
 
 /* Every object begins with its fid, so the fid's address is the object's. */
-int uet_ep_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
+static int bind_fid(struct uet_ep *ep, struct fid *bfid, uint64_t flags)
 {
-	struct uet_ep *ep = uet_container_of(fid, struct uet_ep, fid.fid);
-
-	if (ep->enabled)
-		return -FI_EOPBADSTATE;
 	if (!may_bind(ep, bfid->fclass))
 		return -FI_EINVAL;
 	switch (bfid->fclass) {
@@ -153,6 +149,18 @@ int uet_ep_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 	default:
 		return -FI_EINVAL;
 	}
+}
+
+int uet_ep_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
+{
+	struct uet_ep *ep = uet_container_of(fid, struct uet_ep, fid.fid);
+	int ret;
+
+	if (ep->enabled)
+		return -FI_EOPBADSTATE;
+	ret = bind_fid(ep, bfid, flags);
+	uet_ep_sync_aliases(ep);
+	return ret;
 }
 
 /* ---- enabling ---- */
@@ -350,6 +358,8 @@ static int ep_enable(struct uet_ep *ep)
 	ep->enabled = true;
 	ep->tx_enabled = ep->fid.fid.fclass != FI_CLASS_RX_CTX;
 	ep->rx_enabled = ep->fid.fid.fclass != FI_CLASS_TX_CTX && !ep->srx;
+	uet_ep_sync_aliases(ep);
+	uet_ep_sync_aliases(ep);
 	return 0;
 }
 
@@ -363,6 +373,8 @@ int uet_ep_control(struct fid *fid, int command, void *arg)
 	case FI_GETOPSFLAG:
 	case FI_SETOPSFLAG:
 		return arg ? uet_ep_opsflag(ep, command, arg) : -FI_EINVAL;
+	case FI_ALIAS:
+		return uet_ep_alias(ep, arg);
 	default:
 		return -FI_ENOSYS;
 	}
@@ -405,6 +417,7 @@ void uet_ep_disable(struct uet_ep *ep)
 {
 	if (!ep->enabled)
 		return;
+	uet_trigger_drop(ep);
 	leave_sets(ep, ep->cntr_cnt + 3);
 	stop(ep);
 	ep->enabled = false;
@@ -471,6 +484,9 @@ struct uet_ep *uet_ep_create(struct uet_domain *domain, const struct fi_info *in
 	}
 	ep->domain = domain;
 	ep_attrs(ep);
+	ep->base = ep;
+	uet_list_init(&ep->aliases);
+	uet_list_init(&ep->alias_link);
 	uet_list_init(&ep->claims);
 	uet_list_init(&ep->link);
 	ep->fid = (struct fid_ep){
@@ -483,6 +499,7 @@ struct uet_ep *uet_ep_create(struct uet_domain *domain, const struct fi_info *in
 		.atomic = &uet_atomic_ops,
 		.collective = &uet_no_collective_ops,
 	};
+	uet_trigger_wrap(ep);
 	uet_ref_get(&domain->ref);
 	return ep;
 }

@@ -29,10 +29,24 @@ struct uet_ep_cntr {
 struct uet_sep;
 struct uet_srx;
 struct uet_stx;
+struct uet_work;
+
+/* The operations of an endpoint, without regard to FI_TRIGGER. */
+struct uet_ep_tables {
+	struct fi_ops_msg *msg;
+	struct fi_ops_tagged *tagged;
+	struct fi_ops_rma *rma;
+	struct fi_ops_atomic *atomic;
+};
 
 struct uet_ep {
 	struct fid_ep fid;
-	uet_ref ref;			/* regions bound to it, contexts opened, users of an SRX */
+	uet_ref ref;			/* regions, contexts, users of an SRX, aliases */
+	struct uet_ep *base;		/* what it is an alias of; else itself */
+	struct uet_list aliases;	/* base: alias_link of each */
+	struct uet_list alias_link;
+	struct uet_work *work;		/* it exists for this deferred operation only, or NULL */
+	struct uet_ep_tables tables;
 	struct uet_domain *domain;
 	struct uet_fep *fep;		/* SRX: one that only lends its lock */
 	struct uet_ses_rxq *rxq;	/* of its receives; NULL: it has none (yet) */
@@ -56,10 +70,24 @@ struct uet_ep {
 	struct uet_av *av;
 	struct uet_cq *tx_cq, *rx_cq;
 	struct uet_eq *eq;
-	struct uet_ep_cntr cntrs[UET_EP_CNTRS];
+	struct uet_ep_cntr cntrs[UET_EP_CNTRS + 1];	/* one more for deferred work */
 	uint32_t cntr_cnt;
-	struct uet_list claims;		/* struct uet_claim: messages set aside by FI_CLAIM */
+	struct uet_list claims;		/* base: struct uet_claim, set aside by FI_CLAIM */
 };
+
+/*
+ * An alias shares everything with its base but the default operation flags. It is a copy,
+ * renewed when the base changes; operations belong to the base, so that they outlive it.
+ */
+
+/*
+ * FI_ALIAS, fi_endpoint(3). Returns 0, -FI_EINVAL (flags), -FI_ENOMEM, or -FI_ENOSYS for objects
+ * that only stand behind endpoints.
+ */
+int uet_ep_alias(struct uet_ep *ep, const struct fi_alias *arg);
+
+/* The base @ep has changed (bound, enabled, an option set): tell its aliases. */
+void uet_ep_sync_aliases(struct uet_ep *ep);
 
 /*
  * Work was posted from the application's side that is due at @when (uet_fep_next): wake threads

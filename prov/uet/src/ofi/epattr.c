@@ -19,13 +19,16 @@ static ssize_t ep_cancel(struct fid *fid, void *context)
 
 	if (!ep->enabled)
 		return -FI_EOPBADSTATE;
+	/* Consumers take "nothing found" for success: the operation is finished or will be. */
+	if ((ep->caps & FI_TRIGGER) && uet_trigger_cancel(ep, context))
+		return 0;
 	/* A transmit context has nothing that could be found. */
 	if (!ep->rxq)
 		return 0;
 	uet_lock(&ep->fep->lock);
-	/* Consumers take "nothing found" for success: the operation is finished or will be. */
 	uet_ses_cancel(ep->rxq, context);
 	uet_unlock(&ep->fep->lock);
+	uet_trigger_poll(&ep->domain->triggers);
 	return 0;
 }
 
@@ -103,6 +106,7 @@ static int set_min_multi_recv(struct uet_ep *ep, const void *optval, size_t optl
 	uet_lock(&ep->fep->lock);
 	memcpy(&ep->min_multi_recv, optval, sizeof(ep->min_multi_recv));
 	uet_unlock(&ep->fep->lock);
+	uet_ep_sync_aliases(ep);
 	return 0;
 }
 
@@ -131,7 +135,7 @@ static int ep_setopt(struct fid *fid, int level, int optname, const void *optval
 	case FI_OPT_FI_HMEM_P2P:
 		return set_p2p(optval, optlen);
 	case FI_OPT_MIN_MULTI_RECV:
-		return set_min_multi_recv(ep_of(fid), optval, optlen);
+		return set_min_multi_recv(ep_of(fid)->base, optval, optlen);
 #if HAVE_DECL_FI_OPT_CUDA_API_PERMITTED
 	case FI_OPT_CUDA_API_PERMITTED:
 		return set_cuda_permitted(ep_of(fid), optval, optlen);

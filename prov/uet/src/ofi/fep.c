@@ -61,6 +61,7 @@ void uet_fep_progress(struct uet_fep *fep)
 		return;
 	uet_fep_progress_locked(fep);
 	uet_unlock(&fep->lock);
+	uet_trigger_poll(&fep->domain->triggers);
 }
 
 uint64_t uet_fep_next(const struct uet_fep *fep)
@@ -96,7 +97,7 @@ uint64_t uet_fep_settle(struct uet_fep *fep)
 	for (i = 0; i < FEP_SETTLE_ROUNDS && !settle_once(fep, &next); i++)
 		;
 	uet_unlock(&fep->lock);
-	return next;
+	return uet_trigger_poll(&fep->domain->triggers) ? 0 : next;
 }
 
 int uet_fep_fd(struct uet_fep *fep)
@@ -196,6 +197,7 @@ void uet_fep_stop(struct uet_fep *fep)
 	uet_pds_close(fep->pds, uet_clock_ns());
 	uet_pds_flush(fep->pds);
 	destroy_ses(fep);
+	uet_trigger_forget(fep);
 	uet_unlock(&fep->lock);
 	uet_unlock(&fep->domain->feps_lock);
 	uet_hmem_drop(fep);

@@ -25,6 +25,7 @@ struct uet_fep {
 	size_t staged;			/* bytes in them */
 	uint32_t detached;		/* sends reported complete but not yet acknowledged */
 	uint8_t rounds;			/* progress rounds since acknowledgements were sent */
+	uint64_t trigger_round;		/* when it was last full; under the triggers' run_lock */
 	/* RMA in several pieces (rma.h). */
 	struct uet_pool pieces;
 	struct uet_list unsent;		/* struct uet_pieces of which some have not started */

@@ -87,8 +87,8 @@ static int bind_ep(struct uet_mr *mr, struct uet_ep *ep, uint64_t flags)
 		return -FI_EINVAL;
 	if (mr->enabled)
 		return -FI_EOPBADSTATE;
-	mr->ep = ep;
-	uet_ref_get(&ep->ref);
+	mr->ep = ep->base;
+	uet_ref_get(&mr->ep->ref);
 	return 0;
 }
 

@@ -11,8 +11,9 @@
  *
  * Locks, in the order in which they may be taken:
  *   wait set or poll set -> prepare_lock of a wait object -> a domain's list of FEPs ->
- *   progress set lock -> FEP lock ->
- *   { AV lock | CQ lock | EQ lock | domain lock | other locks of a wait object }
+ *   progress set lock -> run_lock of triggers -> FEP lock ->
+ *   { AV lock | CQ lock | EQ lock | domain lock | lock of triggers | other locks of a wait
+ *     object }
  * The last group is a leaf: nothing is taken inside. A FEP's lock protects its NIC, PDS and
  * SES. For FI_THREAD_DOMAIN with manual progress the locks of FEPs, AVs, CQs and the
  * domain are switched off.
@@ -49,6 +50,7 @@
 #include "nic/nic.h"
 #include "ofi/config.h"
 #include "ofi/progress.h"
+#include "ofi/trigger.h"
 #include "ses/ses.h"
 
 #define UET_PROV_NAME	"uet"
@@ -143,6 +145,7 @@ struct uet_domain {
 	struct uet_lock lock;		/* protects what follows */
 	struct uet_mr_map *mrs;
 	struct uet_progress_thread *thread; /* FI_PROGRESS_AUTO, started with the first endpoint */
+	struct uet_triggers triggers;
 };
 
 /* The full name of an endpoint: what any of the address formats can say. */
@@ -303,12 +306,23 @@ void uet_cntr_inc(struct uet_cntr *cntr, bool ok);
 
 int uet_cntr_add_fep(struct uet_cntr *cntr, struct uet_fep *fep);
 void uet_cntr_del_fep(struct uet_cntr *cntr, struct uet_fep *fep);
+/*
+ * Let @cntr drive every FEP of its domain until it closes. With automatic progress nothing
+ * happens: they are driven. Returns 0, -FI_ENOMEM or -errno.
+ */
+int uet_cntr_watch_all(struct uet_cntr *cntr);
+
 struct uet_progress_set *uet_cntr_progress(struct uet_cntr *cntr);
 struct uet_wait *uet_cntr_wait_obj(struct uet_cntr *cntr);
 uet_ref *uet_cntr_ref(struct uet_cntr *cntr);
 
 /* The domain that the counter belongs to. */
 struct uet_domain *uet_cntr_domain(const struct uet_cntr *cntr);
+
+/* Its fid, the operations that wait for it, and its value now (with @errors: plus errors). */
+struct fid_cntr *uet_cntr_fid(struct uet_cntr *cntr);
+struct uet_trigger_queue *uet_cntr_triggers(struct uet_cntr *cntr);
+uint64_t uet_cntr_level(struct uet_cntr *cntr, bool errors);
 
 /* ---- eq.c ---- */
 

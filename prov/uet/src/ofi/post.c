@@ -7,7 +7,7 @@
 #include "ofi/rma.h"
 
 #define LEVEL_FLAGS (FI_COMPLETION | FI_INJECT_COMPLETE | FI_TRANSMIT_COMPLETE | \
-		     FI_DELIVERY_COMPLETE | FI_MATCH_COMPLETE | FI_MORE | FI_INJECT)
+		     FI_DELIVERY_COMPLETE | FI_MATCH_COMPLETE | FI_MORE | FI_INJECT | FI_FENCE)
 
 int uet_iov_len(const struct iovec *iov, size_t cnt, size_t *len)
 {
@@ -105,7 +105,7 @@ static int describe(struct uet_ep *ep, const struct uet_rma_op *op,
 		    const struct uet_ses_dest *dest, const struct uet_rma_seg *seg, size_t off,
 		    struct uet_ses_tx *tx)
 {
-	tx->owner = ep;
+	tx->owner = ep->base;
 	tx->opcode = op->opcode;
 	tx->mode = (uint8_t)ep->mode;
 	tx->dest = *dest;
@@ -114,6 +114,7 @@ static int describe(struct uet_ep *ep, const struct uet_rma_op *op,
 	tx->dc = op->flags & (FI_DELIVERY_COMPLETE | FI_MATCH_COMPLETE);
 	tx->inject = (op->flags & FI_INJECT) && op->opcode != UET_OP_READ;
 	tx->lazy = op->silent;
+	tx->fence = (op->flags & FI_FENCE) && off == 0;
 	tx->key = seg->key;
 	tx->offset = seg->addr;
 	tx->len = seg->len;
@@ -167,7 +168,7 @@ static int describe_pieces(struct uet_ep *ep, const struct uet_rma_op *op,
 			return ret;
 		off += op->seg[i].len;
 	}
-	p->ep = ep;
+	p->ep = ep->base;
 	p->wanted = uet_ep_wants_entry(ep, op->flags, op->silent);
 	p->event = (struct uet_cq_event){
 		.op_context = op->context,
@@ -248,7 +249,7 @@ static int post_locked(struct uet_ep *ep, struct uet_rma_op *op)
 		ret = uet_av_dest(ep->av, op->dest, &dest);
 	if (ret)
 		return ret;
-	if (uet_pieces_block(ep))
+	if (uet_pieces_block(ep, op->flags))
 		return -FI_EAGAIN;
 	if (ep->caps & FI_HMEM)
 		ret = stage(ep, op, &stages);

@@ -110,10 +110,11 @@ static inline void uet_pieces_wake(struct uet_fep *fep)
 		fep->unsent_due = true;
 }
 
-/* Would an operation of @ep started now overtake pieces that it must not overtake? */
-static inline bool uet_pieces_block(const struct uet_ep *ep)
+/* Would an operation of @ep with @flags, started now, overtake pieces that it must not overtake? */
+static inline bool uet_pieces_block(const struct uet_ep *ep, uint64_t flags)
 {
-	return uet_unlikely(!uet_list_empty(&ep->fep->unsent)) && ep->mode == UET_MODE_ROD;
+	return uet_unlikely(!uet_list_empty(&ep->fep->unsent)) &&
+	       (ep->mode == UET_MODE_ROD || (flags & FI_FENCE));
 }
 
 /* ---- amo.c ---- */

@@ -65,6 +65,7 @@ static int context_close(struct fid *fid)
 		return -FI_EBUSY;
 	uet_ep_disable(ep);
 	uet_lock(&ep->fep->lock);
+	uet_trigger_orphan(ep);
 	uet_ep_unbind(ep);
 	*slot_of(sep, fid->fclass, ep->index) = NULL;
 	uet_list_add_tail(&sep->closed, &ep->link);

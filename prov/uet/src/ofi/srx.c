@@ -122,8 +122,10 @@ static int srx_close(struct fid *fid)
 
 	if (uet_ref_busy(&srx->ep.ref))
 		return -FI_EBUSY;
+	uet_trigger_drop(&srx->ep);
 	uet_ep_drop_claims(&srx->ep);
 	uet_ses_rxq_destroy(srx->ep.rxq);
+	uet_trigger_forget(&srx->fep);
 	uet_lock_destroy(&srx->fep.lock);
 	uet_ep_free(&srx->ep);
 	return 0;
@@ -183,6 +185,7 @@ int uet_srx_open(struct fid_domain *domain_fid, struct fi_rx_attr *attr, struct 
 	srx = uet_container_of(ep, struct uet_srx, ep);
 	uet_list_init(&srx->eps);
 	use_attr(ep, attr);
+	uet_trigger_wrap(ep);
 	srx->fep.domain = domain;
 	ret = uet_ep_create_rxq(ep, &srx->fep);
 	if (ret) {

@@ -13,7 +13,7 @@
 
 #define SEND_FLAGS (FI_INJECT | FI_COMPLETION | FI_REMOTE_CQ_DATA | FI_INJECT_COMPLETE | \
 		    FI_TRANSMIT_COMPLETE | FI_DELIVERY_COMPLETE | FI_MATCH_COMPLETE | FI_MORE | \
-		    FI_MSG | FI_TAGGED)
+		    FI_FENCE | FI_MSG | FI_TAGGED)
 #define RECV_FLAGS (FI_COMPLETION | FI_MORE | FI_PEEK | FI_CLAIM | FI_DISCARD | FI_MSG | \
 		    FI_TAGGED | FI_MULTI_RECV)
 
@@ -106,6 +106,8 @@ static int tx_error(int err, uint32_t prov_errno)
 void uet_ep_report_tx(struct uet_ep *ep, const struct uet_cq_event *event, bool wanted, int err,
 		      uint32_t prov_errno)
 {
+	if (uet_unlikely(ep->work != NULL))
+		uet_trigger_ending(ep->work);
 	if (err && !prov_errno)
 		prov_errno = (uint32_t)(FI_UET_ERR_LOCAL - err);
 	uet_ep_count(ep, event->flags & (FI_SEND | FI_READ | FI_WRITE), !err);
@@ -138,6 +140,8 @@ static void on_tx_done(void *upper, struct uet_ses_tx *tx, int err, uint32_t pro
 		uet_ep_report_tx(ep, &event, tx->flags & FI_COMPLETION, err, prov_errno);
 	uet_ses_tx_put(ep->fep->ses, tx);
 	uet_pieces_wake(ep->fep);
+	if (uet_unlikely(ep->work != NULL))
+		uet_trigger_done(ep->work);
 }
 
 static int check_send(const struct uet_ep *ep, const struct uet_send_args *args, size_t len)
@@ -190,7 +194,7 @@ static int describe_send(struct uet_ep *ep, const struct uet_send_args *args,
 		ret = uet_av_dest(ep->av, args->dest, &tx->dest);
 	if (ret)
 		return ret;
-	tx->owner = ep;
+	tx->owner = ep->base;
 	tx->iov_cnt = (uint8_t)args->count;
 	tx->opcode = send_opcode(ep, args->flags);
 	tx->mode = (uint8_t)ep->mode;
@@ -199,6 +203,7 @@ static int describe_send(struct uet_ep *ep, const struct uet_send_args *args,
 	tx->has_data = args->flags & FI_REMOTE_CQ_DATA;
 	tx->inject = args->flags & FI_INJECT;
 	tx->lazy = args->silent;
+	tx->fence = args->flags & FI_FENCE;
 	tx->tag = args->tag;
 	tx->data = args->data;
 	tx->context = args->context;
@@ -216,7 +221,7 @@ static ssize_t send_locked(struct uet_ep *ep, const struct uet_send_args *args)
 	struct uet_ses_tx *tx;
 	int ret;
 
-	if (uet_pieces_block(ep))
+	if (uet_pieces_block(ep, args->flags))
 		return -FI_EAGAIN;
 	tx = uet_ses_tx_get(ep->fep->ses);
 	if (!tx)
@@ -249,6 +254,7 @@ ssize_t uet_ep_posted(struct uet_ep *ep, ssize_t ret)
 	uet_unlock(&ep->fep->lock);
 	if (!ret)
 		uet_ep_kick(ep, next);
+	uet_trigger_poll(&ep->domain->triggers);
 	return ret;
 }
 
@@ -387,10 +393,11 @@ static void report_rx(struct uet_ep *ep, const struct uet_ses_rx *rx,
 /*
  * Who tells of the end of a receive that @owner posted: with a shared receive context the
  * endpoint to which the message came; NULL: there is none (cancelled while none was bound).
+ * Deferred work tells in its own way.
  */
 static struct uet_ep *receiver(const struct uet_fep *fep, struct uet_ep *owner)
 {
-	return owner->srx ? fep->ep : owner;
+	return owner->srx && !owner->work ? fep->ep : owner;
 }
 
 static void on_rx_done(void *upper, struct uet_ses_rx *rx, const struct uet_ses_rx_result *res)
@@ -401,6 +408,8 @@ static void on_rx_done(void *upper, struct uet_ses_rx *rx, const struct uet_ses_
 
 	if (!ep)
 		goto put;
+	if (uet_unlikely(owner->work != NULL))
+		uet_trigger_ending(owner->work);
 	if (!no_message)
 		uet_ep_count(ep, FI_RECV, !res->err);
 	if (ep->rx_cq && no_message)
@@ -409,6 +418,8 @@ static void on_rx_done(void *upper, struct uet_ses_rx *rx, const struct uet_ses_
 		report_rx(ep, rx, res);
 put:
 	uet_ses_rx_put(owner->rxq, rx);
+	if (uet_unlikely(owner->work != NULL))
+		uet_trigger_done(owner->work);
 }
 
 const struct uet_ses_upper_ops uet_ep_ses_ops = {
@@ -421,7 +432,7 @@ const struct uet_ses_upper_ops uet_ep_ses_ops = {
 static int describe_pattern(struct uet_ep *ep, const struct uet_recv_args *args,
 			    struct uet_ses_rx *rx)
 {
-	rx->owner = ep;
+	rx->owner = ep->base;
 	rx->queue = args->flags & FI_TAGGED ? UET_SES_TAGGED : UET_SES_UNTAGGED;
 	rx->tag = args->tag;
 	rx->ignore = args->ignore;
@@ -475,7 +486,7 @@ static struct uet_claim *take_claim(struct uet_ep *ep, void *context)
 	struct uet_list *pos;
 	struct uet_claim *claim;
 
-	uet_list_for_each(pos, &ep->claims) {
+	uet_list_for_each(pos, &ep->base->claims) {
 		claim = uet_list_entry(pos, struct uet_claim, link);
 		if (claim->context == context) {
 			uet_list_del(&claim->link);
@@ -557,7 +568,7 @@ static ssize_t peek(struct uet_ep *ep, const struct uet_recv_args *args)
 	}
 	if (claim) {
 		*claim = (struct uet_claim){ .context = args->context, .unex = unex, .res = res };
-		uet_list_add_tail(&ep->claims, &claim->link);
+		uet_list_add_tail(&ep->base->claims, &claim->link);
 	}
 	write_peek_entry(peeker(ep), args, &res);
 	return 0;
@@ -583,7 +594,7 @@ static ssize_t recv_claimed(struct uet_ep *ep, const struct uet_recv_args *args)
 	if (ret) {
 		if (rx)
 			uet_ses_rx_put(ep->rxq, rx);
-		uet_list_add_after(&ep->claims, &claim->link);
+		uet_list_add_after(&ep->base->claims, &claim->link);
 		return ret;
 	}
 	uet_ses_claimed_recv(claim->unex, rx, uet_clock_ns());
@@ -621,5 +632,6 @@ ssize_t uet_ep_recv(struct uet_ep *ep, const struct uet_recv_args *args)
 	uet_unlock(&ep->fep->lock);
 	if (next != UET_TIME_NEVER)
 		uet_ep_kick(ep, next);
+	uet_trigger_poll(&ep->domain->triggers);
 	return ret;
 }
