@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * FI_THREAD_SAFE: several threads on one endpoint and on several, with manual and automatic
- * progress. Of most worth under the thread sanitizer.
+ * progress; the weaker levels with an endpoint for each thread. Of most worth under the thread
+ * sanitizer.
  */
 #include "sys.h"
 
@@ -214,6 +215,127 @@ static void sleepers(struct sys *s, const void *arg)
 	sys_close(&e);
 }
 
+/* ---- each thread alone with its endpoint and queues, in one domain or in its own ---- */
+
+struct level {
+	const char *name;
+	enum fi_threading threading;
+	bool own_domain;
+};
+
+static const struct level levels[] = {
+	{ "threads/alone/safe", FI_THREAD_SAFE, false },
+	{ "threads/alone/completion", FI_THREAD_COMPLETION, false },
+	{ "threads/alone/fid", FI_THREAD_FID, false },
+	{ "threads/alone/endpoint", FI_THREAD_ENDPOINT, false },
+	{ "threads/alone/domain", FI_THREAD_DOMAIN, true },
+};
+
+struct player {
+	struct sys *s;
+	struct sys_ep e;
+	unsigned int cnt;
+	uint64_t tag;
+	pthread_t thread;
+};
+
+/* Another endpoint, with queues of its own, in the domain of @first. */
+static void open_beside(struct sys_ep *e, const struct sys_ep *first)
+{
+	struct fi_cq_attr attr = { .format = FI_CQ_FORMAT_TAGGED };
+
+	*e = (struct sys_ep){ .info = first->info, .domain = first->domain, .av = first->av };
+	expect_ok(fi_cq_open(e->domain, &attr, &e->txcq, NULL));
+	e->rxcq = e->txcq;
+	expect_ok(fi_endpoint(e->domain, e->info, &e->ep, NULL));
+	expect_ok(fi_ep_bind(e->ep, &e->av->fid, 0));
+	expect_ok(fi_ep_bind(e->ep, &e->txcq->fid, FI_TRANSMIT | FI_RECV));
+	expect_ok(fi_enable(e->ep));
+	e->name_len = sizeof(e->name);
+	expect_ok(fi_getname(&e->ep->fid, e->name, &e->name_len));
+}
+
+static void close_beside(struct sys_ep *e)
+{
+	expect_ok(fi_close(&e->ep->fid));
+	expect_ok(fi_close(&e->txcq->fid));
+}
+
+static atomic_uint playing;		/* threads that are not through */
+static atomic_bool all_through;		/* those of the other process, too */
+
+/* Messages to and fro with the thread of the same number in the other process. */
+static bool play_all(struct player *p)
+{
+	fi_addr_t to = p->e.peer[1 - p->s->rank];
+	struct sys_op tx, rx;
+	uint64_t in, out;
+	unsigned int i;
+
+	for (i = 0; i < p->cnt; i++) {
+		memset(&tx, 0, sizeof(tx));
+		memset(&rx, 0, sizeof(rx));
+		out = p->tag << 32 | i;
+		(sys_trecv)(&p->e, FI_ADDR_UNSPEC, &in, 8, p->tag, 0, &rx);
+		(sys_tsend)(&p->e, to, &out, 8, p->tag, &tx);
+		(sys_wait_ok)(&p->e, &tx);
+		(sys_wait_ok)(&p->e, &rx);
+		if (in != out)
+			return false;
+	}
+	return true;
+}
+
+static void *play(void *arg)
+{
+	struct player *p = arg;
+	bool ok = play_all(p);
+
+	atomic_fetch_sub(&playing, 1);
+	/* Nobody else may drive this endpoint, and its partner may still want an answer. */
+	while (!atomic_load(&all_through))
+		if (!(sys_poll)(&p->e))
+			sched_yield();
+	return ok ? NULL : p;
+}
+
+static void alone(struct sys *s, const void *arg)
+{
+	const struct level *l = arg;
+	struct sys_opts opts = { .one_cq = true, .threading = l->threading };
+	struct player p[THREADS] = { 0 };
+	void *failure;
+	int i;
+
+	for (i = 0; i < THREADS; i++) {
+		if (i == 0 || l->own_domain)
+			sys_open(&p[i].e, &opts);
+		else
+			open_beside(&p[i].e, &p[0].e);
+		sys_connect(s, &p[i].e);
+		p[i].s = s;
+		p[i].tag = (uint64_t)i + 1;
+		p[i].cnt = sys_scaled(MAX_MSGS, MAX_MSGS / 10);
+	}
+	atomic_store(&playing, THREADS);
+	for (i = 0; i < THREADS; i++)
+		expect_ok(pthread_create(&p[i].thread, NULL, play, &p[i]));
+	while (atomic_load(&playing))
+		sched_yield();
+	sys_barrier(s, NULL);
+	atomic_store(&all_through, true);
+	for (i = 0; i < THREADS; i++) {
+		expect_ok(pthread_join(p[i].thread, &failure));
+		expect(!failure, "each thread to get what its partner sent");
+	}
+	for (i = THREADS - 1; i >= 0; i--) {
+		if (i == 0 || l->own_domain)
+			sys_close(&p[i].e);
+		else
+			close_beside(&p[i].e);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	size_t i;
@@ -221,6 +343,8 @@ int main(int argc, char **argv)
 	sys_begin(argc, argv);
 	for (i = 0; i < sizeof(variants) / sizeof(variants[0]); i++)
 		sys_case(variants[i].name, 2, threads, &variants[i]);
+	for (i = 0; sys_is_uet() && i < sizeof(levels) / sizeof(levels[0]); i++)
+		sys_case(levels[i].name, 2, alone, &levels[i]);
 	if (sys_is_uet())
 		sys_case("threads/sleepers", 2, sleepers, NULL);
 	return sys_end();
