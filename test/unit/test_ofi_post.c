@@ -178,6 +178,7 @@ static int setup(void **state)
 	fep.domain = &domain;
 	fep.payload_mtu = 4096;
 	ep.fep = &fep;
+	ep.base = &ep;
 	ep.domain = &domain;
 	ep.caps = FI_RMA | FI_ATOMIC;
 	ep.inject_size = 100;
