@@ -180,9 +180,14 @@ static void plain(void **state)
 		a = part(s, 1, k, 0);
 	assert_answer(a, UET_RESP_RESPONSE, UET_RC_OK);
 	assert_int_equal(answer_resp(&a).modified_length, LEN);
+	/* Delivery complete is no reason to defer; who must hear of the match says so. */
 	req.eom = true;
 	req.dc = true;
 	req.request_length = 0;
+	a = side_req(s, &from, UET_MODE_RUD, &req, NULL, 0);
+	assert_int_equal(uet_ses_stats(s->ses)->deferred, 0);
+	req.message_id++;
+	req.initiator_token = 1u << 31 | 5;
 	a = side_req(s, &from, UET_MODE_RUD, &req, NULL, 0);
 	assert_deferred(a);
 	assert_int_equal(uet_ses_stats(s->ses)->deferred, 1);

@@ -19,6 +19,13 @@
 
 #include "ses/msg.h"
 
+/*
+ * Source tokens are the source's to choose. Ours have this bit when the source must hear of
+ * the match (FI_MATCH_COMPLETE): a target that knows it defers such a send rather than buffer
+ * it. Others may buffer it, and ours may defer what a foreign token happens to ask for.
+ */
+#define UET_SES_TOKEN_MATCH (1u << 31)
+
 /* ---- note.c: messages of one packet without payload ---- */
 
 struct uet_ses_note {

@@ -58,8 +58,8 @@ bool uet_ses_defer_begin(struct uet_ses_in *in, const struct uet_ses_req *req)
 
 	if (!can_reply(in))
 		return false;
-	/* With DC set its source must hear of the match, so keeping it here would not help. */
-	if (!req->dc && in->request_length <= left / SHARE && uet_ses_unex_store(in))
+	if (!(req->initiator_token & UET_SES_TOKEN_MATCH) &&
+	    in->request_length <= left / SHARE && uet_ses_unex_store(in))
 		return false;
 	in->deferred = true;
 	in->relative = req->rel;

@@ -41,7 +41,9 @@ void uet_ses_defer_init(struct uet_ses *ses, struct uet_ses_tx *tx)
 	if (uet_likely(!longer && !tx->match) || tx->lazy || tx->token)
 		return;
 	do {
-		tx->token = ++ses->token_last;
+		tx->token = ++ses->token_last & ~UET_SES_TOKEN_MATCH;
+		if (tx->match)
+			tx->token |= UET_SES_TOKEN_MATCH;
 	} while (tx->token == 0 || find(ses, tx->token));
 	uet_list_add_tail(bucket(ses, tx->token), &tx->token_link);
 }
