@@ -189,6 +189,38 @@ static void only_there(void **state)
 	assert_memory_equal(got, "data", 4);
 }
 
+static int put_calls, put_err;
+
+static int counted_put(const struct uet_ses_mem *mem, void *dst, const void *src, size_t n)
+{
+	(void)mem;
+	put_calls++;
+	if (!put_err)
+		memcpy(dst, src, n);
+	return put_err;
+}
+
+/* A receive in memory that the CPU cannot reach gets its bytes by the memory's own copy. */
+static void other_memory(void **state)
+{
+	static const struct uet_ses_mem mem = { .put = counted_put };
+	uint8_t got[8] = { 0 };
+
+	(void)state;
+	put_calls = put_err = 0;
+	side_recv(b, UET_SES_UNTAGGED, 0, 0, got, sizeof(got), NULL)->mem = &mem;
+	assert_int_equal(uet_ses_send(a->ses, datagram("hello", 5), 0), 0);
+	deliver();
+	assert_int_equal(put_calls, 1);
+	assert_int_equal(b->rx[0].res.err, 0);
+	assert_memory_equal(got, "hello", 5);
+	put_err = -EIO;
+	side_recv(b, UET_SES_UNTAGGED, 0, 0, got, sizeof(got), NULL)->mem = &mem;
+	deliver();
+	assert_int_equal(b->rx[1].res.err, -EIO);
+	uet_ses_progress(a->ses, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +229,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(unexpected, up, down),
 		cmocka_unit_test_setup_teardown(truncated, up, down),
 		cmocka_unit_test_setup_teardown(only_there, up, down),
+		cmocka_unit_test_setup_teardown(other_memory, up, down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

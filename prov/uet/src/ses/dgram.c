@@ -94,7 +94,6 @@ void uet_ses_dgram_packet(struct uet_ses *ses, const struct uet_pds_rx *rx,
 		return;
 	}
 	in->state = UET_IN_MATCHED;
-	uet_ses_iov_write(in->rx->iov, in->rx->iov_cnt, &in->rx->cur, 0, payload,
-			  uet_min_u64(req->request_length, in->rx->len));
+	uet_ses_rx_write(in->rx, 0, payload, uet_min_u64(req->request_length, in->rx->len));
 	uet_ses_deliver(in);
 }
