@@ -267,6 +267,38 @@ static void again_matches(void **state)
 	side_free(s[A]);
 }
 
+static int put_err;
+
+static int errant_put(const struct uet_ses_mem *mem, void *dst, const void *src, size_t n)
+{
+	(void)mem;
+	memcpy(dst, src, n);
+	return put_err;
+}
+
+/* What went wrong with the message that vanished is not the next one's fault. */
+static void again_without_errors(void **state)
+{
+	static const struct uet_ses_mem mem = { .put = errant_put };
+	static uint8_t data[2000], in[2000];
+	struct uet_ses_cfg cfg = stub_cfg();
+	struct side *s[2];
+
+	(void)state;
+	s[A] = side_new(&cfg, 1);
+	s[B] = side_new_shared(&cfg, s[A], 2);
+	side_recv(s[A], UET_SES_TAGGED, 0, 0, in, 2000, in)->mem = &mem;
+	put_err = -EIO;
+	part(s[B], 1, 5, 0, data);
+	side_free(s[B]);
+	put_err = 0;
+	whole(s[A], 1, 6, 0, "other", 6);
+	assert_int_equal(s[A]->rx_cnt, 1);
+	assert_int_equal(s[A]->rx[0].res.err, 0);
+	assert_string_equal(in, "other");
+	side_free(s[A]);
+}
+
 /* The limits are those of the queue, not of each SES. */
 static void common_limits(void **state)
 {
@@ -300,6 +332,7 @@ int main(void)
 		cmocka_unit_test(shared),
 		cmocka_unit_test(sharer_goes),
 		cmocka_unit_test(again_matches),
+		cmocka_unit_test(again_without_errors),
 		cmocka_unit_test(common_limits),
 	};
 

@@ -124,6 +124,7 @@ void uet_ses_rx_again(struct uet_ses_rxq *rxq, struct uet_ses_rx *rx)
 {
 	struct uet_ses_in *in = uet_ses_match_unex(rxq, rx);
 
+	rx->mem_err = 0;
 	if (in)
 		uet_ses_attach(in, rx);
 	else
