@@ -115,6 +115,51 @@ static void no_answer(void **state)
 	side_free(s);
 }
 
+static void answer_question(struct side *s, uint64_t now, uint8_t rc)
+{
+	struct stub_pkt p;
+
+	uet_ses_progress(s->ses, now);
+	uet_ses_progress(s->ses, now + PROBE);
+	uet_ses_progress(s->ses, now + PROBE);
+	stub_next(s->pds, oldest(s), &p);
+	assert_int_equal(p.req.opcode, UET_OP_NO_OP);
+	stub_respond_rc(s->pds, oldest(s), 0, UET_RESP_RESPONSE, rc);
+	stub_done(s->pds, oldest(s), 0, 0);
+}
+
+/* The peer lives, but the context that kept the header of the message does not. */
+static void context_is_gone(void **state)
+{
+	struct side *s = new_side();
+	struct uet_addr to = stub_addr(2, 4793);
+	struct uet_ses_tx *tx = park(s, &to);
+	struct stub_pkt p;
+
+	(void)state;
+	/* One that may come back gets the message again, from the beginning. */
+	answer_question(s, 1, UET_RC_DISABLED);
+	assert_int_equal(s->tx_cnt, 0);
+	uet_ses_progress(s->ses, 10 * PROBE);
+	uet_ses_progress(s->ses, 20 * PROBE);
+	assert_ptr_equal(oldest(s), &tx->msg);
+	stub_next(s->pds, &tx->msg, &p);
+	assert_int_equal(p.req.opcode, UET_OP_DEFERRABLE_SEND);
+	assert_int_equal(p.req.target_token, 0);
+	assert_true(p.req.som);
+	stub_done(s->pds, &tx->msg, -EIO, 0);
+	assert_int_equal(s->tx_cnt, 1);
+	/* One that will not ends it. */
+	park(s, &to);
+	park(s, &to);
+	answer_question(s, 30 * PROBE, UET_RC_BAD_INDEX);
+	assert_int_equal(s->tx_cnt, 3);
+	assert_int_equal(s->tx[1].err, -ECONNREFUSED);
+	assert_int_equal(s->tx[2].err, -ECONNREFUSED);
+	assert_true(uet_ses_idle(s->ses));
+	side_free(s);
+}
+
 /* A PDC that is lost says that the peer has forgotten; one that closes says nothing. */
 static void forgotten(void **state)
 {
@@ -174,6 +219,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(asks),
 		cmocka_unit_test(no_answer),
+		cmocka_unit_test(context_is_gone),
 		cmocka_unit_test(forgotten),
 		cmocka_unit_test(ends),
 	};

@@ -125,6 +125,9 @@ void uet_ses_defer_park(struct uet_ses *ses, struct uet_ses_tx *tx);
 /* @tx has ended for good: its token names nothing any more. */
 void uet_ses_defer_end(struct uet_ses_tx *tx);
 
+/* The peer answered with @rc that what kept @tx, which waited for its RTR, is not there. */
+void uet_ses_defer_lost(struct uet_ses *ses, struct uet_ses_tx *tx, uint8_t rc);
+
 /* An RTR @req came from @src. Returns the code to answer. */
 uint8_t uet_ses_defer_recall(struct uet_ses *ses, const struct uet_ses_req *req,
 			     const struct uet_addr *src);

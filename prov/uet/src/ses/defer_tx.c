@@ -109,6 +109,18 @@ void uet_ses_defer_park(struct uet_ses *ses, struct uet_ses_tx *tx)
 		uet_ses_tx_finish(ses, tx, -ENOBUFS);
 }
 
+void uet_ses_defer_lost(struct uet_ses *ses, struct uet_ses_tx *tx, uint8_t rc)
+{
+	tx->parked = false;
+	tx->restarted = false;
+	tx->from = 0;
+	tx->target_token = 0;
+	tx->rc = rc;
+	if (uet_ses_rc_repeat(rc))
+		uet_ses_retry_refused(ses, tx);
+	uet_ses_tx_end(ses, tx, 0, 0);
+}
+
 void uet_ses_defer_end(struct uet_ses_tx *tx)
 {
 	uet_list_del(&tx->token_link);

@@ -111,6 +111,37 @@ bool uet_ses_watch_in(struct uet_ses *ses, struct uet_ses_in *in)
 	return true;
 }
 
+/* Does @rc say that nobody keeps messages at the index that was asked? */
+static bool nobody_there(uint8_t rc)
+{
+	switch (rc) {
+	case UET_RC_BAD_GENERATION:
+	case UET_RC_DISABLED:
+	case UET_RC_DISABLED_GEN:
+	case UET_RC_BAD_INDEX:
+	case UET_RC_BAD_PID:
+	case UET_RC_BAD_JOB_ID:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Sends know whom they wait for; messages that are awaited know only the host of their source. */
+static void turn_away(struct uet_ses *ses, struct uet_ses_watch *watch, uint8_t rc)
+{
+	struct uet_list sends;
+
+	uet_list_init(&sends);
+	take_all(&watch->sends, &sends);
+	while (!uet_list_empty(&sends)) {
+		struct uet_list *first = uet_list_first(&sends);
+
+		uet_list_del(first);
+		uet_ses_defer_lost(ses, uet_list_entry(first, struct uet_ses_tx, link), rc);
+	}
+}
+
 void uet_ses_watch_noted(struct uet_ses *ses, struct uet_ses_note *note, int err)
 {
 	struct uet_ses_watch *watch = note->watch;
@@ -122,6 +153,8 @@ void uet_ses_watch_noted(struct uet_ses *ses, struct uet_ses_note *note, int err
 	ses->next = 0;
 	if (err)
 		fail(ses, watch, err);
+	else if (nobody_there(note->tx.rc))
+		turn_away(ses, watch, note->tx.rc);
 }
 
 void uet_ses_watch_pdc_gone(struct uet_ses *ses, const struct uet_pdc *pdc, int err)
