@@ -457,6 +457,30 @@ static void ids_start_at_random(void **state)
 	sim_free(&s);
 }
 
+/* A NIC of ours that takes nothing is silence as well. */
+static void stuck_nic_is_given_up(void **state)
+{
+	struct sim s;
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		sim_two(&s, 9 + i);
+		s.end[1].deaf = true;
+		if (i == 1) {	/* they were on the way when it happened */
+			sim_post(&s, 0, 1, UET_MODE_RUDI, 4, 100);
+			sim_run_for(&s, 1 * MSEC);
+		}
+		s.end[0].room_max = -1;
+		sim_post(&s, 0, 1, UET_MODE_RUDI, 100, 1000);
+		sim_post(&s, 0, 1, UET_MODE_RUDI, 100, 1000);
+		assert_true(sim_run_done(&s, 60 * SEC));
+		assert_int_equal(s.msgs[0]->err, -ETIMEDOUT);
+		assert_int_equal(s.msgs[1]->err, -ETIMEDOUT);
+		sim_free(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -465,6 +489,7 @@ int main(void)
 		cmocka_unit_test(without_room_for_any_there_are_none),
 		cmocka_unit_test(silent_peer_is_given_up),
 		cmocka_unit_test(done_may_post),
+		cmocka_unit_test(stuck_nic_is_given_up),
 		cmocka_unit_test(refusals_of_the_host_count),
 		cmocka_unit_test(owner_that_slept_does_not_give_up),
 		cmocka_unit_test(shortage_at_the_target_delays),

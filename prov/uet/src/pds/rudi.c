@@ -128,6 +128,8 @@ static void send_packet(struct uet_pds *pds, struct uet_rudi_txd *d, uint8_t fla
 	uet_pds_pack(&h, t->iov[0].iov_base);
 	d->batch = pds->batch.seq;
 	uet_batch_add(pds, rm->msg);
+	pds->rudi.stuck_at = 0;
+	pds->rudi.stuck = 0;
 	pds->stats.tx_data++;
 	d->refused = false;
 	d->due = pds->now + pause_for(pds, rm, d->retries);
@@ -174,7 +176,17 @@ bool uet_rudi_ready(const struct uet_pds *pds)
 	       (!uet_list_empty(&r->queue) && r->txds.used < pds->cfg.max_rudi);
 }
 
-void uet_rudi_pump(struct uet_pds *pds)
+/* Something waits and our own NIC takes nothing: see whether that lasts. */
+static void mind_stall(struct uet_pds *pds)
+{
+	if (!pds->batch.stalled || !uet_rudi_ready(pds))
+		return;
+	if (!pds->rudi.stuck_at)
+		pds->rudi.stuck_at = uet_max_u64(pds->now, 1);
+	arm(pds, pds->now + uet_min_u64(pds->cfg.cms.rto_max, pds->cfg.peer_timeout));
+}
+
+static void pump(struct uet_pds *pds)
 {
 	struct uet_rudi *r = &pds->rudi;
 
@@ -188,6 +200,12 @@ void uet_rudi_pump(struct uet_pds *pds)
 	while (!uet_list_empty(&r->queue) && uet_batch_room(pds))
 		if (!send_new(pds))
 			return;
+}
+
+void uet_rudi_pump(struct uet_pds *pds)
+{
+	pump(pds);
+	mind_stall(pds);
 }
 
 int uet_pds_post_rudi(struct uet_pds *pds, const struct uet_addr *dst, struct uet_pds_msg *msg,
@@ -271,6 +289,10 @@ static void fail(struct uet_pds *pds, struct uet_rudi_msg *rm, int err)
 /* The error with which @rm ends now; 0 if its peer may still answer. */
 static int verdict(const struct uet_pds *pds, const struct uet_rudi_msg *rm)
 {
+	const struct uet_rudi *r = &pds->rudi;
+
+	if (r->stuck >= SILENT_ROUNDS && pds->now - r->stuck_at >= pds->cfg.peer_timeout)
+		return -ETIMEDOUT;
 	if (rm->out == 0 || rm->silent < SILENT_ROUNDS || pds->now < rm->heard ||
 	    pds->now - rm->heard < pds->cfg.peer_timeout)
 		return 0;
@@ -331,6 +353,10 @@ void uet_rudi_timer(struct uet_timer *timer, void *arg, uint64_t now)
 	}
 	if (next != UET_TIME_NEVER)
 		arm(pds, next);
+	if (!pds->batch.stalled)
+		r->stuck_at = r->stuck = 0;
+	else if (r->stuck_at && r->stuck < UINT8_MAX)
+		r->stuck++;
 	/* done() may post more: look again from the start. */
 	while (fail_one(pds, &r->sent) || fail_one(pds, &r->queue))
 		;

@@ -58,6 +58,8 @@ struct uet_rudi {
 	struct uet_rudi_txd **buckets;	/* by id & bucket_mask */
 	uint32_t bucket_mask;
 	uint32_t next_id;
+	uint64_t stuck_at;	/* ns: since when our own NIC takes nothing; 0: it does */
+	uint8_t stuck;		/* rounds of the timer since then */
 	struct uet_timer timer;
 };
 
