@@ -2,6 +2,8 @@
 /* Signs of life of peers that are waited for, and the notes that ask for them. */
 #include "test_ses_stub.h"
 
+#include "ses/msg.h"
+
 #define MTU	1024
 #define PROBE	(100 * MS)
 
@@ -160,6 +162,54 @@ static void context_is_gone(void **state)
 	side_free(s);
 }
 
+static void send_fenced(void *upper, struct uet_ses_tx *tx, int err, uint32_t prov_errno)
+{
+	struct side *s = upper;
+	struct uet_ses_dest dest = tx->dest;
+	bool first = !tx->fence;
+
+	side_tx_done(upper, tx, err, prov_errno);
+	if (!first)
+		return;
+	tx = uet_ses_tx_get(s->ses);
+	tx->dest = dest;
+	tx->opcode = UET_OP_SEND;
+	tx->fence = true;
+	assert_int_equal(uet_ses_send(s->ses, tx, 0), 0);
+}
+
+/* Who hears that his send has failed may start others, and fences know of all that is open. */
+static void done_may_send(void **state)
+{
+	struct uet_ses_upper_ops ops = side_ops;
+	struct uet_addr to = stub_addr(2, 4793);
+	int i;
+
+	(void)state;
+	ops.tx_done = send_fenced;
+	for (i = 0; i < 2; i++) {
+		struct side *s = new_side();
+
+		s->ses->ops = &ops;
+		park(s, &to);
+		park(s, &to);
+		if (i == 0)
+			side_pdc_gone(s, &to, UET_MODE_RUD, -ECONNRESET);
+		else
+			answer_question(s, 1, UET_RC_BAD_INDEX);
+		assert_int_equal(s->tx_cnt, 2);
+		uet_ses_progress(s->ses, PROBE);
+		assert_int_equal(uet_ses_stats(s->ses)->tx_msgs, 0);
+		while (!uet_list_empty(&s->pds->msgs)) {
+			stub_done(s->pds, oldest(s), 0, 0);
+			uet_ses_progress(s->ses, PROBE);
+		}
+		assert_int_equal(s->tx_cnt, 4);
+		assert_true(uet_ses_idle(s->ses));
+		side_free(s);
+	}
+}
+
 /* A PDC that is lost says that the peer has forgotten; one that closes says nothing. */
 static void forgotten(void **state)
 {
@@ -220,6 +270,7 @@ int main(void)
 		cmocka_unit_test(asks),
 		cmocka_unit_test(no_answer),
 		cmocka_unit_test(context_is_gone),
+		cmocka_unit_test(done_may_send),
 		cmocka_unit_test(forgotten),
 		cmocka_unit_test(ends),
 	};

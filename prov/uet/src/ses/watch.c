@@ -61,23 +61,24 @@ static void take_all(struct uet_list *from, struct uet_list *to)
 	}
 }
 
-/* Let go of what waits, and of the watch at last. */
+/*
+ * Let go of what waits, and of the watch at last. Sends stay here until it is their turn, as who
+ * hears of the first may start one with a fence, which counts all that are open.
+ */
 static void fail(struct uet_ses *ses, struct uet_ses_watch *watch, int err)
 {
-	struct uet_list sends, ins;
+	struct uet_list ins;
 
 	uet_info("a peer that was waited for is gone");
-	uet_list_init(&sends);
-	uet_list_init(&ins);
-	take_all(&watch->sends, &sends);
-	take_all(&watch->ins, &ins);
-	put(ses, watch);
-	while (!uet_list_empty(&sends)) {
-		struct uet_list *first = uet_list_first(&sends);
+	while (!uet_list_empty(&watch->sends)) {
+		struct uet_list *first = uet_list_first(&watch->sends);
 
 		uet_list_del(first);
 		uet_ses_tx_finish(ses, uet_list_entry(first, struct uet_ses_tx, link), err);
 	}
+	uet_list_init(&ins);
+	take_all(&watch->ins, &ins);
+	put(ses, watch);
 	while (!uet_list_empty(&ins)) {
 		struct uet_list *first = uet_list_first(&ins);
 
@@ -130,12 +131,8 @@ static bool nobody_there(uint8_t rc)
 /* Sends know whom they wait for; messages that are awaited know only the host of their source. */
 static void turn_away(struct uet_ses *ses, struct uet_ses_watch *watch, uint8_t rc)
 {
-	struct uet_list sends;
-
-	uet_list_init(&sends);
-	take_all(&watch->sends, &sends);
-	while (!uet_list_empty(&sends)) {
-		struct uet_list *first = uet_list_first(&sends);
+	while (!uet_list_empty(&watch->sends)) {
+		struct uet_list *first = uet_list_first(&watch->sends);
 
 		uet_list_del(first);
 		uet_ses_defer_lost(ses, uet_list_entry(first, struct uet_ses_tx, link), rc);
