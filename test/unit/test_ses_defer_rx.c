@@ -2,6 +2,8 @@
 /* Deferrable sends as their target, packet by packet: header kept, RTR, restart. */
 #include "test_ses_stub.h"
 
+#include "ses/msg.h"
+
 #define MTU	1024
 #define LEN	(4 * MTU)
 #define PORT	4800	/* of the source, and its initiator id */
@@ -443,6 +445,33 @@ static void into_multi(void **state)
 	side_free(s);
 }
 
+/* A deferred message that has failed keeps no memory once no packet of it can come. */
+static void failed_leaves_nothing(void **state)
+{
+	struct uet_addr from = source();
+	struct uet_pds_answer a;
+	struct uet_ses_req req;
+	int err;
+
+	(void)state;
+	for (err = -1; err <= 0; err++) {
+		struct side *s = new_side();
+
+		a = part(s, 1, 0, 0);
+		assert_deferred(a);
+		assert_int_equal(s->rxq->in_pool.used, 1);
+		req = part_req(1, 1, 0);
+		req.ie = true;
+		a = side_req(s, &from, UET_MODE_RUD, &req, data, MTU);
+		assert_refused(a, UET_RC_INITIATOR_ERROR);
+		assert_int_equal(s->rxq->spare_count, 1);
+		side_pdc_gone(s, &from, UET_MODE_RUD, err);
+		assert_int_equal(s->rxq->in_pool.used, 0);
+		assert_int_equal(s->rxq->spare_count, 0);
+		side_free(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -457,6 +486,7 @@ int main(void)
 		cmocka_unit_test(headless),
 		cmocka_unit_test(pdc_goes),
 		cmocka_unit_test(given_up),
+		cmocka_unit_test(failed_leaves_nothing),
 		cmocka_unit_test(ses_goes),
 		cmocka_unit_test(into_multi),
 	};

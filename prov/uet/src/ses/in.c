@@ -174,6 +174,7 @@ void uet_ses_in_fail(struct uet_ses_in *in, uint8_t rc)
 	if (copy.rx == &in->part)
 		copy.rx = &copy.part;
 	in->rx = NULL;
+	in->deferred = false;
 	uet_ses_in_swallow(in, UET_IN_FAILED, rc);
 	/* Last, because the callback may change every list. */
 	if (copy.rx)
