@@ -458,6 +458,37 @@ static void closing(struct sys *s, const void *arg)
 	end(&me);
 }
 
+/* ---- FI_INJECT over several segments: the buffer is the caller's on return ---- */
+
+static void inject_segs(struct sys *s, const void *arg)
+{
+	struct side me;
+	unsigned int i;
+	size_t len;
+
+	begin(&me, s, arg);
+	if (s->rank == INITIATOR) {
+		len = me.e.info->tx_attr->inject_size;
+		for (i = 0; i < sys_scaled(200, 50); i++) {
+			struct sys_op op = { .done = 0 };
+			uint64_t id = sys_rand(&me.rand);
+
+			me.flags = FI_INJECT;
+			sys_fill(me.buf, len, id);
+			post(&me, i % 2 ? SEGS_DATA : WRITE_SEGS, me.buf, len, i, id, &op);
+			memset(me.buf, 0xee, len);
+			finish(&me, WRITE_SEGS, len, &op);
+			rma_tell(s, &me.e, RMA_CHECK, i, len, id);
+			if (i % 2)
+				rma_tell(s, &me.e, RMA_ENTRY, 0, me.last_seg, id);
+		}
+		rma_tell(s, &me.e, RMA_END, 0, 0, 0);
+	} else {
+		rma_serve(s, &me.e, &me.region, &me.c);
+	}
+	end(&me);
+}
+
 #define VARIANT(n, ...) .name = n, .o = { .caps = CAPS, __VA_ARGS__ }
 
 static const struct variant variants[] = {
@@ -488,6 +519,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < sizeof(variants) / sizeof(variants[0]); i++)
 		sys_case(variants[i].name, 2, calls, &variants[i]);
 	sys_case("rma/order", 2, ordered, &rod);
+	sys_case("rma/inject/rud", 2, inject_segs, &rud);
+	sys_case("rma/inject/rod", 2, inject_segs, &rod);
 	sys_case("rma/refused/rud", 2, refusals, &rud);
 	sys_case("rma/refused/rod", 2, refusals, &rod);
 	sys_case("rma/refused/virt", 2, refusals, &virt);

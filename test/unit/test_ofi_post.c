@@ -174,7 +174,7 @@ static int setup(void **state)
 	dest_small = false;
 	uet_lock_init(&fep.lock, true);
 	uet_list_init(&fep.unsent);
-	uet_pieces_init(&fep);
+	uet_pieces_init(&fep, 100);
 	fep.domain = &domain;
 	fep.payload_mtu = 4096;
 	ep.fep = &fep;
@@ -192,7 +192,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	uet_pool_destroy(&fep.pieces);
+	uet_pieces_destroy(&fep);
 	uet_lock_destroy(&fep.lock);
 	return 0;
 }
@@ -554,6 +554,37 @@ static void atomic_refusals(void **state)
 	assert_int_equal(sent_cnt, 1);
 }
 
+/* A piece that starts later must not look at a buffer that is the caller's again. */
+static void injected_pieces(void **state)
+{
+	struct iovec iov = { buf, 40 };
+	struct fi_rma_iov rma[2] = { { 0, 10, 1 }, { 100, 30, 1 } };
+	struct fi_msg_rma msg = { .msg_iov = &iov, .iov_count = 1, .addr = 7, .rma_iov = rma,
+				  .rma_iov_count = 2 };
+	char *at;
+
+	(void)state;
+	memset(buf, 'a', 40);
+	max_sent = 1;
+	assert_int_equal(fi_writemsg(&ep.fid, &msg, FI_INJECT), 0);
+	memset(buf, 'b', 40);
+	max_sent = MAX_TX;
+	finish(sent[0], 0);
+	uet_pieces_progress(&fep, 0);
+	assert_int_equal(sent_cnt, 2);
+	assert_int_equal(sent[1]->iov_cnt, 1);
+	assert_int_equal(sent[1]->iov[0].iov_len, 30);
+	at = sent[1]->iov[0].iov_base;
+	assert_int_equal(at[0], 'a');
+	assert_int_equal(at[29], 'a');
+	finish(sent[1], 0);
+	assert_int_equal(reports, 1);
+	assert_int_equal(fep.copies.used, 0);
+	/* A read has nothing to copy. */
+	assert_int_equal(fi_readmsg(&ep.fid, &msg, FI_INJECT), 0);
+	assert_int_equal(fep.copies.used, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* ---- device memory ---- */
@@ -650,6 +681,7 @@ int main(void)
 		TEST(staging),
 		TEST(staging_of_atomics),
 		TEST(staging_ends),
+		TEST(injected_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

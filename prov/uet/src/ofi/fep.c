@@ -145,8 +145,7 @@ static void destroy_ses(struct uet_fep *fep)
 	uet_ses_destroy(fep->ses);
 	fep->ses = NULL;
 	fep->pds = NULL;
-	uet_pool_destroy(&fep->pieces);
-	uet_list_init(&fep->unsent);
+	uet_pieces_destroy(fep);
 }
 
 static int wait_ms(uint64_t now, uint64_t until)
@@ -180,6 +179,7 @@ int uet_fep_start(struct uet_fep *fep, const struct fi_info *info, size_t inject
 {
 	int ret = create_ses(fep, info, inject_size);
 
+	uet_pieces_init(fep, inject_size);
 	if (!ret)
 		ret = uet_feps_join(fep);
 	if (ret)
@@ -311,7 +311,6 @@ int uet_fep_open(struct uet_domain *domain, const struct fi_info *info, struct u
 	}
 	uet_list_init(&fep->link);
 	uet_list_init(&fep->unsent);
-	uet_pieces_init(fep);
 	uet_list_init(&fep->stages);
 	uet_lock_init(&fep->lock, domain->locked);
 	fep->payload_mtu = uet_payload_mtu(fep->nic->mtu, uet_config.mtu);

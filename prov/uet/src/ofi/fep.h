@@ -28,6 +28,7 @@ struct uet_fep {
 	uint64_t trigger_round;		/* when it was last full; under the triggers' run_lock */
 	/* RMA in several pieces (rma.h). */
 	struct uet_pool pieces;
+	struct uet_pool copies;		/* payloads of those that were injected */
 	struct uet_list unsent;		/* struct uet_pieces of which some have not started */
 	bool unsent_due;		/* looking at them again may help */
 };

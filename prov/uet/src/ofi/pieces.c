@@ -8,15 +8,66 @@
  * seen before everything was written. The first error counts; what has not started by then
  * never does.
  */
+#include <string.h>
+
 #include "ofi/hmem.h"
 #include "ofi/rma.h"
 
 #define PIECES_CHUNK 16	/* objects allocated at a time */
 
-void uet_pieces_init(struct uet_fep *fep)
+#define COPIES_CHUNK 4
+
+void uet_pieces_init(struct uet_fep *fep, size_t inject_size)
 {
 	/* Each takes descriptors, which are limited. */
 	uet_pool_init(&fep->pieces, sizeof(struct uet_pieces), PIECES_CHUNK, 0);
+	/* Operands and as many compare values. */
+	uet_pool_init(&fep->copies, 2 * inject_size, COPIES_CHUNK, 0);
+}
+
+void uet_pieces_destroy(struct uet_fep *fep)
+{
+	uet_pool_destroy(&fep->pieces);
+	uet_pool_destroy(&fep->copies);
+	uet_list_init(&fep->unsent);
+}
+
+/* Copy @iov, *@cnt fragments, to @to, and let it name the copy. Returns the number of bytes. */
+static size_t copy_iov(struct iovec *iov, uint8_t *cnt, char *to)
+{
+	size_t len = 0;
+	uint8_t i;
+
+	for (i = 0; i < *cnt; i++) {
+		if (!iov[i].iov_len)
+			continue;
+		memcpy(to + len, iov[i].iov_base, iov[i].iov_len);
+		len += iov[i].iov_len;
+	}
+	iov[0] = (struct iovec){ .iov_base = to, .iov_len = len };
+	*cnt = len > 0;
+	return len;
+}
+
+int uet_pieces_copy(struct uet_fep *fep, struct uet_pieces *p, struct uet_rma_op *op)
+{
+	size_t len;
+
+	p->copy = uet_pool_get(&fep->copies);
+	if (!p->copy)
+		return -FI_EAGAIN;
+	len = copy_iov(op->iov, &op->iov_cnt, p->copy);
+	if (op->opcode == UET_OP_FETCHING_ATOMIC)
+		copy_iov(op->amo.compare, &op->amo.compare_cnt, (char *)p->copy + len);
+	op->flags &= ~FI_INJECT;
+	return 0;
+}
+
+static void put_object(struct uet_fep *fep, struct uet_pieces *p)
+{
+	if (p->copy)
+		uet_pool_put(&fep->copies, p->copy);
+	uet_pool_put(&fep->pieces, p);
 }
 
 static void put_unstarted(struct uet_fep *fep, struct uet_pieces *p)
@@ -50,7 +101,7 @@ struct uet_pieces *uet_pieces_get(struct uet_fep *fep, uint8_t cnt)
 void uet_pieces_put(struct uet_fep *fep, struct uet_pieces *p)
 {
 	put_unstarted(fep, p);
-	uet_pool_put(&fep->pieces, p);
+	put_object(fep, p);
 }
 
 static int start(struct uet_fep *fep, struct uet_pieces *p, uint64_t now)
@@ -96,7 +147,7 @@ void uet_pieces_done(struct uet_fep *fep, struct uet_ses_tx *tx, int err, uint32
 	if (uet_hmem_finish(fep, p->stage, !p->err))
 		p->err = -FI_EIO;
 	uet_ep_report_tx(p->ep, &p->event, p->wanted, p->err, p->prov_errno);
-	uet_pool_put(&fep->pieces, p);
+	put_object(fep, p);
 }
 
 void uet_pieces_progress(struct uet_fep *fep, uint64_t now)

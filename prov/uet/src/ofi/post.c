@@ -184,17 +184,20 @@ static int describe_pieces(struct uet_ep *ep, const struct uet_rma_op *op,
 	return 0;
 }
 
-static int post_pieces(struct uet_ep *ep, const struct uet_rma_op *op,
+static int post_pieces(struct uet_ep *ep, struct uet_rma_op *op,
 		       const struct uet_ses_dest *dest, uint8_t cnt,
 		       struct uet_hmem_stage *stages)
 {
 	struct uet_pieces *p = uet_pieces_get(ep->fep, cnt);
-	int ret;
+	int ret = 0;
 
 	if (!p)
 		return -FI_EAGAIN;
 	p->stage = stages;
-	ret = describe_pieces(ep, op, dest, p);
+	if ((op->flags & FI_INJECT) && op->opcode != UET_OP_READ)
+		ret = uet_pieces_copy(ep->fep, p, op);
+	if (!ret)
+		ret = describe_pieces(ep, op, dest, p);
 	if (!ret)
 		ret = uet_pieces_start(ep->fep, p, uet_clock_ns());
 	if (ret)

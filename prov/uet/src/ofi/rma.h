@@ -79,17 +79,27 @@ struct uet_pieces {
 	int err;			/* the first that failed */
 	uint32_t prov_errno;
 	void *stage;			/* what of the operation is in staging, ofi/hmem.h */
+	void *copy;			/* what was injected, or NULL */
 	struct uet_ses_tx *tx[UET_RMA_SEGS];
 };
 
-/* Prepare @fep for operations in pieces. */
-void uet_pieces_init(struct uet_fep *fep);
+/* Prepare @fep for operations in pieces, of which at most @inject_size bytes are injected. */
+void uet_pieces_init(struct uet_fep *fep, size_t inject_size);
+
+/* Forget all of them. */
+void uet_pieces_destroy(struct uet_fep *fep);
 
 /*
  * Take an object with @cnt (2 to UET_RMA_SEGS) descriptors, marked as its pieces. NULL: not now.
  * The FEP's lock is held here and below.
  */
 struct uet_pieces *uet_pieces_get(struct uet_fep *fep, uint8_t cnt);
+
+/*
+ * Copy the payload of @op, and its compare values, which are to be injected: @op names the copy
+ * from now on, because pieces may start when the call has returned. Returns 0 or -FI_EAGAIN.
+ */
+int uet_pieces_copy(struct uet_fep *fep, struct uet_pieces *p, struct uet_rma_op *op);
 
 /* Give all of it back; nothing was started. */
 void uet_pieces_put(struct uet_fep *fep, struct uet_pieces *p);
