@@ -459,6 +459,63 @@ static void deferred_rest(struct sys *s, const void *arg)
 	pair_close(&p);
 }
 
+/* Deferred writes to several segments are one operation each, also when they fail. */
+static void deferred_segs(struct sys *s, const void *arg)
+{
+	enum { N = 4, SEG = 3000 };
+	const struct sys_opts o = { .caps = FI_TRIGGER | FI_RMA, .counters = true };
+	static uint8_t from[N * SEG], mem[N * SEG];
+	struct fi_rma_iov rma[N];
+	struct iovec iov = { from, sizeof(from) };
+	struct fid_cntr *when, *done;
+	struct fi_op_rma op[2];
+	struct fi_deferred_work work[2];
+	struct fid_mr *mr;
+	struct pair p;
+	int i;
+
+	(void)s;
+	(void)arg;
+	pair_open(&p, &o);
+	when = open_cntr(&p.a, FI_WAIT_NONE);
+	done = open_cntr(&p.a, FI_WAIT_NONE);
+	expect_ok(fi_mr_reg(p.b.domain, mem, sizeof(mem), FI_REMOTE_WRITE, 0, 7, 0, &mr, NULL));
+	sys_fill(from, sizeof(from), 1);
+	for (i = 0; i < N; i++)
+		rma[i] = (struct fi_rma_iov){ (uint64_t)i * SEG, SEG, 7 };
+	memset(work, 0, sizeof(work));
+	for (i = 0; i < 2; i++) {
+		op[i] = (struct fi_op_rma){
+			.ep = p.a.ep,
+			.msg = { .msg_iov = &iov, .iov_count = 1, .addr = p.to, .rma_iov = rma,
+				 .rma_iov_count = N, .data = 9, .context = &work[i].context },
+			.flags = i ? 0 : FI_REMOTE_CQ_DATA,
+		};
+		work[i].threshold = 1;
+		work[i].triggering_cntr = when;
+		work[i].completion_cntr = done;
+		work[i].op_type = FI_OP_WRITE;
+		work[i].op.rma = &op[i];
+		/* The last piece of the second one is refused. */
+		rma[N - 1].key += (uint64_t)i;
+		expect_ok(fi_control(&p.a.domain->fid, FI_QUEUE_WORK, &work[i]));
+	}
+	expect_ok(fi_cntr_add(when, 1));
+	pair_wait_cntr(&p, done, 1);
+	while (!fi_cntr_readerr(done))
+		pair_drive(&p, 1);
+	pair_drive(&p, 10);
+	expect_eq(fi_cntr_read(done), 1);
+	expect_eq(fi_cntr_readerr(done), 1);
+	sys_verify(mem, sizeof(mem), 1);
+	expect_eq(p.b.null_entries, 1);
+	expect_eq(p.b.null_entry.data, 9);
+	expect_ok(fi_close(&mr->fid));
+	expect_ok(fi_close(&when->fid));
+	expect_ok(fi_close(&done->fid));
+	pair_close(&p);
+}
+
 /*
  * A deferred write in two pieces, counted once; behind it a fenced read of what it wrote, and a
  * triggered write by way of a default flag.
@@ -546,6 +603,7 @@ int main(int argc, char **argv)
 	sys_case("trigger/deferred/auto", 2, deferred, &automatic);
 	sys_case("trigger/deferred/no-locks", 2, deferred, &domain);
 	sys_case("trigger/deferred/rest", 1, deferred_rest, NULL);
+	sys_case("trigger/deferred/segments", 1, deferred_segs, NULL);
 	sys_case("trigger/rma", 1, rma, NULL);
 	return sys_end();
 }

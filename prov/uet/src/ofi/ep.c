@@ -359,7 +359,6 @@ static int ep_enable(struct uet_ep *ep)
 	ep->tx_enabled = ep->fid.fid.fclass != FI_CLASS_RX_CTX;
 	ep->rx_enabled = ep->fid.fid.fclass != FI_CLASS_TX_CTX && !ep->srx;
 	uet_ep_sync_aliases(ep);
-	uet_ep_sync_aliases(ep);
 	return 0;
 }
 

@@ -131,7 +131,7 @@ int uet_pieces_start(struct uet_fep *fep, struct uet_pieces *p, uint64_t now)
 	return 0;
 }
 
-void uet_pieces_done(struct uet_fep *fep, struct uet_ses_tx *tx, int err, uint32_t prov_errno)
+bool uet_pieces_done(struct uet_fep *fep, struct uet_ses_tx *tx, int err, uint32_t prov_errno)
 {
 	struct uet_pieces *p = tx->context;
 
@@ -143,11 +143,12 @@ void uet_pieces_done(struct uet_fep *fep, struct uet_ses_tx *tx, int err, uint32
 		uet_list_del(&p->link);
 	}
 	if (p->open || p->started < p->cnt)
-		return;
+		return false;
 	if (uet_hmem_finish(fep, p->stage, !p->err))
 		p->err = -FI_EIO;
 	uet_ep_report_tx(p->ep, &p->event, p->wanted, p->err, p->prov_errno);
 	put_object(fep, p);
+	return true;
 }
 
 void uet_pieces_progress(struct uet_fep *fep, uint64_t now)

@@ -107,8 +107,8 @@ void uet_pieces_put(struct uet_fep *fep, struct uet_pieces *p);
 /* Start the pieces. Returns 0, or -EAGAIN and nothing happened. */
 int uet_pieces_start(struct uet_fep *fep, struct uet_pieces *p, uint64_t now);
 
-/* From tx_done: the piece @tx is done. */
-void uet_pieces_done(struct uet_fep *fep, struct uet_ses_tx *tx, int err, uint32_t prov_errno);
+/* From tx_done: the piece @tx is done. Returns true if it was the last: the operation is over. */
+bool uet_pieces_done(struct uet_fep *fep, struct uet_ses_tx *tx, int err, uint32_t prov_errno);
 
 /* Start pieces that had to wait. Due when fep->unsent_due. */
 void uet_pieces_progress(struct uet_fep *fep, uint64_t now);

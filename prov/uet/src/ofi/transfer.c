@@ -128,6 +128,7 @@ static void on_tx_done(void *upper, struct uet_ses_tx *tx, int err, uint32_t pro
 		.tag = tx->tag,
 		.src_addr = FI_ADDR_NOTAVAIL,
 	};
+	bool over = true;
 
 	(void)upper;
 	if (tx->flags & UET_TX_DETACHED)
@@ -135,12 +136,12 @@ static void on_tx_done(void *upper, struct uet_ses_tx *tx, int err, uint32_t pro
 	if (uet_unlikely(tx->stage) && uet_hmem_finish(ep->fep, tx->stage, !err))
 		err = -FI_EIO;
 	if (tx->flags & UET_TX_PIECE)
-		uet_pieces_done(ep->fep, tx, err, prov_errno);
+		over = uet_pieces_done(ep->fep, tx, err, prov_errno);
 	else
 		uet_ep_report_tx(ep, &event, tx->flags & FI_COMPLETION, err, prov_errno);
 	uet_ses_tx_put(ep->fep->ses, tx);
 	uet_pieces_wake(ep->fep);
-	if (uet_unlikely(ep->work != NULL))
+	if (uet_unlikely(ep->work != NULL) && over)
 		uet_trigger_done(ep->work);
 }
 
