@@ -110,7 +110,7 @@ static void queues_of_one(void **state)
 	assert_int_equal(s->rx_cnt, 1);
 	assert_ptr_equal(s->rx[0].context, in[1]);
 	assert_int_equal(s->rx[0].res.resource_index, 2);
-	assert_string_equal(in[1], "two");
+	assert_string_equal((const char *)in[1], "two");
 	/* The rest goes to the other one, which alone has a receive. */
 	s->rxq = first;
 	whole(s, 2, 2, 0, "2nd", 4);
@@ -179,8 +179,8 @@ static void shared(void **state)
 	whole(s[A], 1, 2, 5, "a2", 3);
 	for (i = 2; i < 4; i++)
 		side_recv(s[B], UET_SES_TAGGED, 5, 0, in[i], 8, in[i]);
-	assert_string_equal(in[2], "b2");
-	assert_string_equal(in[3], "a2");
+	assert_string_equal((const char *)in[2], "b2");
+	assert_string_equal((const char *)in[3], "a2");
 	assert_ptr_equal(s[B]->rx[1].context, in[2]);
 	assert_ptr_equal(s[A]->rx[1].context, in[3]);
 	/* The queue's own upper hears of what no message ended. */
@@ -263,7 +263,7 @@ static void again_matches(void **state)
 	side_free(s[B]);
 	assert_int_equal(s[A]->rx_cnt, 1);
 	assert_int_equal(s[A]->rx[0].res.err, 0);
-	assert_string_equal(in, "other");
+	assert_string_equal((const char *)in, "other");
 	side_free(s[A]);
 }
 
