@@ -32,6 +32,14 @@ AC_DEFUN([UET_CHECK_LIBFABRIC_API], [
 		struct fi_ops_ep.export_xpu,
 		struct fi_ops_cq.export_xpu,
 		struct fi_ops_cntr.export_xpu], [], [], [_UET_LIBFABRIC_INCLUDES])
+	AC_CHECK_HEADERS([rdma/providers/fi_peer.h], [], [], [_UET_LIBFABRIC_INCLUDES])
+	AC_CHECK_MEMBERS([
+		struct fi_peer_match_attr.msg_size,
+		struct fi_ops_srx_owner.foreach_unspec_addr], [], [], [_UET_LIBFABRIC_INCLUDES
+#ifdef HAVE_RDMA_PROVIDERS_FI_PEER_H
+#include <rdma/providers/fi_peer.h>
+#endif
+])
 	AC_CHECK_DECLS([
 		FI_SOCKADDR_IP,
 		FI_THREAD_FID,

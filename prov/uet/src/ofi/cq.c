@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ofi/peer.h"
 #include "ofi/strerror.h"
 #include "ofi/stubs.h"
 #include "ofi/waitable.h"
@@ -442,6 +443,8 @@ static int cq_control(struct fid *fid, int command, void *arg)
 {
 	struct uet_cq *cq = uet_container_of(fid, struct uet_cq, fid.fid);
 
+	if (command == FI_EXPORT_FID)
+		return uet_peer_export_cq(cq, arg);
 	return uet_waitable_control(&cq->w, command, arg);
 }
 

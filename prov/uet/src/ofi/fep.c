@@ -12,6 +12,7 @@
 
 #include "nic/udp.h"
 #include "ofi/hmem.h"
+#include "ofi/peer.h"
 #include "ofi/rma.h"
 
 #define FEP_RX_BATCH 64
@@ -35,6 +36,8 @@ int uet_fep_progress_locked(struct uet_fep *fep)
 	uet_ses_progress(fep->ses, now);
 	if (uet_unlikely(fep->unsent_due))
 		uet_pieces_progress(fep, now);
+	if (uet_unlikely(fep->peers))
+		uet_peers_drive(fep->peers);
 	/* With automatic progress the application need not come back: nothing is put off. */
 	if (n > 0 && fep->rounds < FEP_MAX_ROUNDS && !fep->domain->auto_progress) {
 		uet_pds_progress(fep->pds, now, false);
@@ -96,6 +99,8 @@ uint64_t uet_fep_settle(struct uet_fep *fep)
 	uet_lock(&fep->lock);
 	for (i = 0; i < FEP_SETTLE_ROUNDS && !settle_once(fep, &next); i++)
 		;
+	if (uet_unlikely(fep->peers))
+		next = uet_peers_next(fep->peers, next);
 	uet_unlock(&fep->lock);
 	return uet_trigger_poll(&fep->domain->triggers) ? 0 : next;
 }

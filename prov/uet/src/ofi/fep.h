@@ -18,6 +18,7 @@ struct uet_fep {
 	struct uet_nic *nic;
 	struct uet_ses *ses;		/* exists while it runs */
 	struct uet_ep *ep;		/* told what peers do here; set before it runs */
+	struct uet_peers *peers;	/* of the shared receive context (peer.h), or NULL */
 	struct uet_pds *pds;		/* ses's */
 	struct uet_name name;
 	uint32_t payload_mtu;		/* bytes per packet */

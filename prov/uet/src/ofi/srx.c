@@ -9,12 +9,14 @@
 
 #include "ofi/ep.h"
 #include "ofi/info.h"
+#include "ofi/peer.h"
 #include "ofi/stubs.h"
 
 struct uet_srx {
 	struct uet_ep ep;
 	struct uet_fep fep;		/* lends its lock; fep.ep: the first of eps, or NULL */
 	struct uet_list eps;		/* that are enabled, under the lock */
+	struct uet_peers peers;
 };
 
 static struct uet_srx *srx_of(struct fid *fid)
@@ -60,6 +62,7 @@ static int join_locked(struct uet_srx *srx, struct uet_ep *ep)
 	if (ret)
 		return ret;
 	srx->ep.av = ep->av;
+	ep->fep->peers = &srx->peers;
 	uet_list_add_tail(&srx->eps, &ep->link);
 	srx->fep.ep = first_ep(srx);
 	return 0;
@@ -81,6 +84,7 @@ void uet_srx_leave(struct uet_ep *ep)
 
 	uet_lock(&ep->fep->lock);
 	uet_list_del(&ep->link);
+	ep->fep->peers = NULL;
 	srx->fep.ep = first_ep(srx);
 	if (!srx->fep.ep)
 		srx->ep.av = NULL;
@@ -142,8 +146,17 @@ static int srx_bind(struct fid *fid, struct fid *bfid, uint64_t flags)
 
 static int srx_control(struct fid *fid, int command, void *arg)
 {
-	/* It takes receives from the beginning. */
-	return command == FI_ENABLE ? 0 : uet_ep_control(fid, command, arg);
+	struct uet_srx *srx = srx_of(fid);
+
+	switch (command) {
+	case FI_ENABLE:
+		/* It takes receives from the beginning. */
+		return 0;
+	case FI_EXPORT_FID:
+		return uet_peer_export_srx(&srx->ep, &srx->peers, arg);
+	default:
+		return uet_ep_control(fid, command, arg);
+	}
 }
 
 static struct fi_ops srx_fid_ops = {
@@ -184,6 +197,7 @@ int uet_srx_open(struct fid_domain *domain_fid, struct fi_rx_attr *attr, struct 
 		return -FI_ENOMEM;
 	srx = uet_container_of(ep, struct uet_srx, ep);
 	uet_list_init(&srx->eps);
+	uet_list_init(&srx->peers.list);
 	use_attr(ep, attr);
 	uet_trigger_wrap(ep);
 	srx->fep.domain = domain;

@@ -262,6 +262,59 @@ struct fi_ops_ep uet_no_ep_ops = {
 	.tx_size_left = no_size_left,
 };
 
+static ssize_t no_recv(struct fid_ep *ep, void *buf, size_t len, void *desc, fi_addr_t src_addr,
+		       void *context)
+{
+	return -FI_ENOSYS;
+}
+
+static ssize_t no_iov(struct fid_ep *ep, const struct iovec *iov, void **desc, size_t count,
+		      fi_addr_t addr, void *context)
+{
+	return -FI_ENOSYS;
+}
+
+static ssize_t no_msg(struct fid_ep *ep, const struct fi_msg *msg, uint64_t flags)
+{
+	return -FI_ENOSYS;
+}
+
+static ssize_t no_send(struct fid_ep *ep, const void *buf, size_t len, void *desc,
+		       fi_addr_t dest_addr, void *context)
+{
+	return -FI_ENOSYS;
+}
+
+static ssize_t no_inject(struct fid_ep *ep, const void *buf, size_t len, fi_addr_t dest_addr)
+{
+	return -FI_ENOSYS;
+}
+
+static ssize_t no_senddata(struct fid_ep *ep, const void *buf, size_t len, void *desc,
+			   uint64_t data, fi_addr_t dest_addr, void *context)
+{
+	return -FI_ENOSYS;
+}
+
+static ssize_t no_injectdata(struct fid_ep *ep, const void *buf, size_t len, uint64_t data,
+			     fi_addr_t dest_addr)
+{
+	return -FI_ENOSYS;
+}
+
+struct fi_ops_msg uet_no_msg_ops = {
+	.size = sizeof(struct fi_ops_msg),
+	.recv = no_recv,
+	.recvv = no_iov,
+	.recvmsg = no_msg,
+	.send = no_send,
+	.sendv = no_iov,
+	.sendmsg = no_msg,
+	.inject = no_inject,
+	.senddata = no_senddata,
+	.injectdata = no_injectdata,
+};
+
 static ssize_t no_trecv(struct fid_ep *ep, void *buf, size_t len, void *desc, fi_addr_t src_addr,
 			uint64_t tag, uint64_t ignore, void *context)
 {

@@ -10,6 +10,7 @@
 #include "ofi/ofi.h"
 
 /* Whole tables of which nothing is supported. */
+extern struct fi_ops_msg uet_no_msg_ops;
 extern struct fi_ops_tagged uet_no_tagged_ops;
 extern struct fi_ops_collective uet_no_collective_ops;
 extern struct fi_ops_ep uet_no_ep_ops;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ses/defer.h"
+#include "ses/guest.h"
 
 static bool takes(const struct uet_ses_rx *rx, const struct uet_ses_in *in)
 {
@@ -90,6 +91,10 @@ void uet_ses_attach(struct uet_ses_in *in, struct uet_ses_rx *rx)
 	struct uet_ses_unex *unex = &in->unex;
 	size_t hi = uet_min_u64(unex->hi, rx->len);
 
+	if (uet_unlikely(in->guest)) {
+		uet_ses_guest_start(in, rx);
+		return;
+	}
 	memset(&rx->cur, 0, sizeof(rx->cur));
 	if (unex->buf && unex->lo < hi)
 		uet_ses_rx_write(rx, unex->lo, unex->buf + unex->lo, hi - unex->lo);

@@ -90,6 +90,7 @@ struct uet_ses_in {
 	bool has_data;
 	bool som_known;			/* the header of the first packet was seen */
 	bool som_taken;			/* and the packet was accepted */
+	bool guest;			/* came another way: part of a uet_ses_guest */
 	/* Deferrable ones of which only the header is kept (UNEX, AWAIT). */
 	bool deferred;
 	bool told;			/* the source knows */
@@ -117,6 +118,7 @@ struct uet_ses_rxq {
 	struct uet_pool rx_pool;
 	struct uet_pool in_pool;
 	struct uet_pool small_pool;
+	struct uet_pool guest_pool;
 	struct uet_list posted[UET_SES_QUEUES];
 	struct uet_list unex[UET_SES_QUEUES];
 	struct uet_list claimed;
@@ -398,6 +400,9 @@ void uet_ses_multi_cancel(struct uet_ses_rxq *rxq, struct uet_ses_rx *rx);
 
 /* The message of @part will not come, and nobody is told. */
 void uet_ses_multi_drop(struct uet_ses_rxq *rxq, const struct uet_ses_rx *part);
+
+/* The message of @part is over, and somebody else tells of it. */
+void uet_ses_multi_end(struct uet_ses_rxq *rxq, const struct uet_ses_rx *part);
 
 /*
  * rx_done for @rx, which the message @in had, and the release of its multi-receive buffer if

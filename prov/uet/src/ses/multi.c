@@ -93,16 +93,23 @@ void uet_ses_multi_cancel(struct uet_ses_rxq *rxq, struct uet_ses_rx *rx)
 		release(rxq, rx, -ECANCELED);
 }
 
+void uet_ses_multi_end(struct uet_ses_rxq *rxq, const struct uet_ses_rx *part)
+{
+	struct uet_ses_rx *rx = part->parent;
+
+	rx->parts--;
+	if (rx->retired && !rx->parts)
+		release(rxq, rx, rx->cancelled ? -ECANCELED : 0);
+}
+
 void uet_ses_multi_drop(struct uet_ses_rxq *rxq, const struct uet_ses_rx *part)
 {
 	struct uet_ses_rx *rx = part->parent;
 	char *end = (char *)rx->iov[0].iov_base + rx->used;
 
-	rx->parts--;
 	if ((char *)part->iov[0].iov_base + part->len == end)
 		rx->used -= part->len;
-	if (rx->retired && !rx->parts)
-		release(rxq, rx, rx->cancelled ? -ECANCELED : 0);
+	uet_ses_multi_end(rxq, part);
 }
 
 static void tell(const struct uet_ses_in *in, struct uet_ses_rx *rx,

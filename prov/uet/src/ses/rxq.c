@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ses/defer.h"
+#include "ses/guest.h"
 
 #define CHUNK 64	/* descriptors allocated at a time */
 
@@ -19,6 +20,7 @@ static void init(struct uet_ses_rxq *rxq)
 	uet_pool_init(&rxq->in_pool, sizeof(struct uet_ses_in), CHUNK,
 		      cfg->max_rx + cfg->max_unexpected + UET_SES_SPARE_IN);
 	uet_pool_init(&rxq->small_pool, UET_SES_SMALL_BUF, CHUNK, 0);
+	uet_pool_init(&rxq->guest_pool, uet_ses_guest_size(), CHUNK, 0);
 	uet_list_init(&rxq->claimed);
 	uet_list_init(&rxq->spare);
 	for (q = 0; q < UET_SES_QUEUES; q++) {
@@ -53,6 +55,7 @@ void uet_ses_rxq_destroy(struct uet_ses_rxq *rxq)
 	uet_pool_destroy(&rxq->rx_pool);
 	uet_pool_destroy(&rxq->in_pool);
 	uet_pool_destroy(&rxq->small_pool);
+	uet_pool_destroy(&rxq->guest_pool);
 	free(rxq);
 }
 

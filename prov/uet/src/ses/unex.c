@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "ses/defer.h"
+#include "ses/guest.h"
 
 bool uet_ses_unex_admit(const struct uet_ses_rxq *rxq)
 {
@@ -74,6 +75,10 @@ void uet_ses_unex_remove(struct uet_ses_in *in)
 /* Drop @in, claimed no more; packets that still come are swallowed. */
 static void discard(struct uet_ses_in *in)
 {
+	if (uet_unlikely(in->guest)) {
+		uet_ses_guest_discard(in);
+		return;
+	}
 	uet_ses_unex_remove(in);
 	if (in->state == UET_IN_FAILED)
 		uet_ses_in_swallow(in, UET_IN_FAILED, in->rc);
