@@ -86,6 +86,7 @@ static void opcodes(void **state)
 {
 	static const uint8_t served[] = {
 		UET_OP_SEND, UET_OP_TAGGED_SEND, UET_OP_DEFERRABLE_SEND, UET_OP_DEFERRABLE_TSEND,
+		UET_OP_RENDEZVOUS_SEND, UET_OP_RENDEZVOUS_TSEND,
 	};
 	struct side *s = new_side();
 	struct uet_addr from = src();

@@ -71,6 +71,12 @@ static const struct param params[] = {
 	{ "defer_size", PARAM_SIZE, AT(defer_size), 0, 1ull << 32, 64 << 10, "bytes",
 	  "Messages longer than this go as deferrable sends: a receiver that has neither asked "
 	  "for one nor room for it keeps its header and calls for it later. 0: none." },
+	{ "rendezvous_size", PARAM_SIZE, AT(rndv_size), 0, 1ull << 32, 0, "bytes",
+	  "Messages longer than this go as rendezvous sends: all but their first bytes wait at "
+	  "the sender, where the receiver reads them once there is a receive. 0: none, because "
+	  "sending everything at once is faster over UDP." },
+	{ "rendezvous_eager", PARAM_SIZE, AT(rndv_eager), 0, 1 << 20, 8192, "bytes",
+	  "First bytes of such a message, which are sent at once." },
 	{ "hmem_staging", PARAM_SIZE, AT(hmem_staging), 65536, 1ull << 40, 256 << 20, "bytes",
 	  "Host memory per endpoint for copies of device memory on its way to the network. "
 	  "Beyond, operations are to be repeated; one that is longer goes alone." },

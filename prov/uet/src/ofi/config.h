@@ -32,6 +32,8 @@ struct uet_config {
 	size_t max_unexpected;	/* FI_UET_UNEXPECTED_COUNT */
 	size_t max_unexpected_bytes; /* FI_UET_UNEXPECTED_BYTES */
 	size_t defer_size;	/* FI_UET_DEFER_SIZE */
+	size_t rndv_size;	/* FI_UET_RENDEZVOUS_SIZE */
+	size_t rndv_eager;	/* FI_UET_RENDEZVOUS_EAGER */
 	bool hmem_cuda;		/* FI_UET_HMEM_CUDA */
 	size_t hmem_staging;	/* FI_UET_HMEM_STAGING: bytes per endpoint */
 	uint64_t linger;	/* FI_UET_LINGER, here in ns: fi_close waits so long */

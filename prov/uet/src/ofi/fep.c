@@ -131,6 +131,8 @@ static int create_ses(struct uet_fep *fep, const struct fi_info *info, size_t in
 		.max_tx = (uint32_t)(info->tx_attr->size * contexts(info->ep_attr->tx_ctx_cnt)),
 		.inject_size = (uint32_t)inject_size,
 		.defer_size = uet_config.defer_size,
+		.rndv_size = uet_config.rndv_size,
+		.rndv_eager = uet_config.rndv_eager,
 		.retry_time = 1 * UET_NSEC_PER_MSEC,
 		.retry_max = 100 * UET_NSEC_PER_MSEC,
 	};

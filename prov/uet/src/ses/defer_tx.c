@@ -38,7 +38,7 @@ void uet_ses_defer_init(struct uet_ses *ses, struct uet_ses_tx *tx)
 	if (!is_send(tx))
 		return;
 	ses->sent_modes |= (uint8_t)(1 << tx->mode);
-	if (uet_likely(!longer && !tx->match) || tx->lazy || tx->token)
+	if (uet_likely(!longer && !tx->match) || tx->lazy || tx->token || tx->rndv)
 		return;
 	do {
 		tx->token = ++ses->token_last & ~UET_SES_TOKEN_MATCH;

@@ -5,8 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "ses/defer.h"
-#include "ses/rma.h"
+#include "ses/rndv.h"
 
 struct uet_ses_in *uet_ses_in_new(struct uet_ses *ses, struct uet_ses_rxq *rxq,
 				  const struct uet_ses_req *req, const struct uet_addr *src)
@@ -29,6 +28,7 @@ struct uet_ses_in *uet_ses_in_new(struct uet_ses *ses, struct uet_ses_rxq *rxq,
 	in->source.initiator = req->initiator;
 	in->tag = req->match_bits;
 	in->request_length = req->request_length;
+	in->pushed = req->request_length;
 	in->expected = req->request_length;
 	in->message_id = req->message_id;
 	in->state = UET_IN_UNEX;
@@ -47,7 +47,7 @@ static void leave_list(struct uet_ses_in *in)
 
 void uet_ses_in_put(struct uet_ses_in *in)
 {
-	if (in->flow || in->unex.counted || in->target_token)
+	if (in->flow || in->unex.counted || in->target_token || in->pull)
 		return;
 	leave_list(in);
 	uet_pool_put(&in->rxq->in_pool, in);
@@ -171,6 +171,10 @@ void uet_ses_in_fail(struct uet_ses_in *in, uint8_t rc)
 		uet_ses_unex_remove(in);
 	else if (in->state == UET_IN_AWAIT)
 		uet_ses_defer_forget(in);
+	else if (in->state == UET_IN_PULL)
+		uet_ses_rndv_forget(in);
+	else if (in->state == UET_IN_RMA && in->resource_index == UET_SES_CONTROL_INDEX)
+		uet_ses_rndv_broken(in->ses, in->tag);
 	if (copy.rx == &in->part)
 		copy.rx = &copy.part;
 	in->rx = NULL;
@@ -207,6 +211,8 @@ void uet_ses_in_orphan(struct uet_ses_in *in)
 		uet_ses_unex_remove(in);
 	else if (in->state == UET_IN_AWAIT)
 		uet_ses_defer_forget(in);
+	else if (in->state == UET_IN_PULL)
+		uet_ses_rndv_forget(in);
 	in->rx = NULL;
 	in->ses = NULL;
 	uet_ses_in_swallow(in, UET_IN_FAILED, UET_RC_NULL);

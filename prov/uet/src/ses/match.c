@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "ses/defer.h"
 #include "ses/guest.h"
+#include "ses/rndv.h"
 
 static bool takes(const struct uet_ses_rx *rx, const struct uet_ses_in *in)
 {
@@ -101,6 +101,10 @@ void uet_ses_attach(struct uet_ses_in *in, struct uet_ses_rx *rx)
 	uet_ses_unex_remove(in);
 	if (in->deferred) {
 		uet_ses_defer_take(in, rx);
+		return;
+	}
+	if (in->rndv && !in->flow) {
+		uet_ses_rndv_take(in, rx);
 		return;
 	}
 	in->rx = rx;

@@ -12,6 +12,8 @@
  *                 |  `------------- error ------------------------------------'
  *                 `-- discarded while incomplete --> SINK
  *
+ * Deferrable and rendezvous sends have states of their own between, see defer_rx.c, rndv_rx.c.
+ *
  * Reads and writes of regions that take more than one packet are RMA from the first packet
  * on, until all bytes are there or an error makes them FAILED; see rma.c.
  *
@@ -49,6 +51,7 @@ enum uet_ses_in_state {
 	UET_IN_UNEX,	/* no receive yet */
 	UET_IN_MATCHED,	/* bytes go to rx */
 	UET_IN_AWAIT,	/* deferred and taken: its source shall restart it; defer_rx.c */
+	UET_IN_PULL,	/* a rendezvous that is taken: the rest is read; rndv_rx.c */
 	UET_IN_RMA,	/* bytes go to or come from region */
 	UET_IN_SINK,	/* discarded: the rest is swallowed, answered with success */
 	UET_IN_FAILED,	/* the rest is swallowed, answered with rc (NULL: with success) */
@@ -65,12 +68,13 @@ struct uet_ses_unex {
 
 struct uet_ses_flow;
 struct uet_ses_note;
+struct uet_ses_pull;
 
 struct uet_ses_in {
 	struct uet_ses_unex unex;
 	struct uet_list open;		/* flow->open */
 	struct uet_ses_flow *flow;	/* NULL: no packet is missing, or the PDC is gone */
-	struct uet_ses_rx *rx;		/* MATCHED; AWAIT: NULL if discarded */
+	struct uet_ses_rx *rx;		/* MATCHED; AWAIT, PULL: NULL if discarded */
 	struct uet_ses *ses;		/* that it came to; NULL: gone, only a claim is left */
 	struct uet_ses_rxq *rxq;
 	const struct uet_ses_region *region;	/* RMA */
@@ -79,7 +83,8 @@ struct uet_ses_in {
 	uint64_t tag;
 	uint64_t data;
 	uint32_t request_length;
-	uint32_t expected;		/* bytes that will come: less after an early end */
+	uint32_t pushed;		/* bytes that its packets bring: less for a rendezvous */
+	uint32_t expected;		/* the same: still less after an early end */
 	uint32_t received;
 	uint16_t message_id;
 	uint16_t resource_index;
@@ -100,6 +105,12 @@ struct uet_ses_in {
 	struct uet_list token_link;	/* ses->awaits */
 	struct uet_list wait;		/* a watch's ins */
 	struct uet_ses_note *note;	/* its RTR, while under way */
+	/* Rendezvous: where the rest is. */
+	bool rndv;			/* there is a rest */
+	uint8_t read_generation;
+	uint16_t read_pid, read_index;
+	uint64_t read_offset, read_key;
+	struct uet_ses_pull *pull;	/* its reading, while under way */
 	struct uet_ses_rx part;		/* rx, when that is a part of a multi-receive buffer */
 };
 
@@ -173,6 +184,13 @@ struct uet_ses {
 	struct uet_list tokens[UET_SES_TOKEN_BUCKETS];	/* sends, by token */
 	struct uet_list awaits[UET_SES_TOKEN_BUCKETS];	/* inbound ones, by target token */
 	uint32_t token_last;
+	/* Rendezvous, rndv.h. */
+	struct uet_pool rndv_pool;
+	struct uet_pool pull_pool;
+	struct uet_list rndvs[UET_SES_TOKEN_BUCKETS];	/* sends, by key */
+	struct uet_list pulls;		/* to be posted */
+	struct uet_list pulling;	/* all of them */
+	uint64_t rndv_key;		/* the last one given out */
 	uint8_t sent_modes;		/* bits: enum uet_pds_mode of sends so far */
 	uint64_t tx_seq;
 	uint64_t next;			/* earliest timed work of the lists above */

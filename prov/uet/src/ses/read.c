@@ -6,7 +6,7 @@
  * inside the ACK or in the return direction - or an error; until then its message awaits.
  */
 #include "base/log.h"
-#include "ses/rma.h"
+#include "ses/rndv.h"
 
 /* May @tx travel under the optimized header? UEC 3.4.1, Table 3-10. */
 static bool goes_small(const struct uet_ses_tx *tx)
@@ -75,7 +75,9 @@ static bool place(const struct uet_ses *ses, struct uet_ses_tx *tx, uint32_t ind
 		return uet_ses_amo_result(tx, data, n);
 	if (n != uet_min_u64(tx->len - off, ses->cfg.payload_mtu))
 		return false;
-	if (n > 0)
+	if (uet_unlikely(tx->pull))
+		uet_ses_rndv_place(tx, off, data, n);
+	else if (n > 0)
 		uet_ses_iov_write(tx->iov, tx->iov_cnt, &tx->cur, off, data, n);
 	return true;
 }

@@ -3,10 +3,11 @@
  * Data for readers (UEC 3.4.4.2): inside the ACK when the whole message is tiny, else as a
  * message of one packet in the return direction, whose buffer lives until it is acknowledged.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "ses/rma.h"
+#include "ses/rndv.h"
 
 static void header(const struct uet_ses_rma_pkt *p, struct uet_ses_resp *resp)
 {
@@ -90,6 +91,10 @@ void uet_ses_reply_send(struct uet_ses *ses, const struct uet_ses_rma_pkt *p,
 {
 	uet_ses_answer(answer, &p->req, UET_RESP_NO_RESPONSE, UET_LIST_EXPECTED, UET_RC_NULL, 0,
 		       false);
+	if (uet_unlikely(uet_ses_rndv_reads(&p->req))) {
+		reply->rndv_key = p->req.match_bits;
+		uet_ses_rndv_reply(ses, reply->rndv_key);
+	}
 	if (uet_list_empty(&ses->replies) &&
 	    uet_pds_post_return(ses->pds, reply->pdc, &reply->tx.msg, p->rx->now) == 0)
 		return;
@@ -123,7 +128,7 @@ void uet_ses_reply_pdc_gone(struct uet_ses *ses, const struct uet_pdc *pdc)
 		struct uet_ses_reply *reply = uet_container_of(tx, struct uet_ses_reply, tx);
 
 		if (reply->pdc == pdc)
-			uet_ses_reply_put(ses, reply);
+			uet_ses_reply_done(ses, tx, -EIO);
 	}
 }
 
@@ -141,7 +146,12 @@ void uet_ses_reply_fill(const struct uet_ses_tx *tx, struct uet_pds_fill *out)
 	out->iov[0].iov_len = reply->resp.payload_length;
 }
 
-void uet_ses_reply_done(struct uet_ses *ses, struct uet_ses_tx *tx)
+void uet_ses_reply_done(struct uet_ses *ses, struct uet_ses_tx *tx, int err)
 {
-	uet_ses_reply_put(ses, uet_container_of(tx, struct uet_ses_reply, tx));
+	struct uet_ses_reply *reply = uet_container_of(tx, struct uet_ses_reply, tx);
+	uint64_t key = reply->rndv_key;
+
+	uet_ses_reply_put(ses, reply);
+	if (uet_unlikely(key))
+		uet_ses_rndv_replied(ses, key, err);
 }

@@ -10,8 +10,7 @@
  * the order of uet_ses_send. When all refused ones have left PDS, the first of the hold goes
  * alone; once it got through, the others follow.
  */
-#include "ses/defer.h"
-#include "ses/rma.h"
+#include "ses/rndv.h"
 
 bool uet_ses_same_dest(const struct uet_ses_dest *a, const struct uet_ses_dest *b)
 {
@@ -275,6 +274,7 @@ void uet_ses_progress(struct uet_ses *ses, uint64_t now)
 	uet_ses_reply_progress(ses, now);
 	run_paused(ses, now);
 	uet_ses_note_progress(ses, now);
+	uet_ses_rndv_progress(ses, now);
 	uet_ses_watch_progress(ses, now);
 	uet_list_for_each_safe(pos, tmp, &ses->holds)
 		run_hold(ses, uet_list_entry(pos, struct uet_ses_hold, link), now);

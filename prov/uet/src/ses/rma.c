@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "ses/rma.h"
+#include "ses/rndv.h"
 
 static void answer_default(const struct uet_ses_rma_pkt *p, struct uet_pds_answer *answer)
 {
@@ -85,7 +85,9 @@ static uint8_t check_region(struct uet_ses *ses, struct uet_ses_rma_pkt *p)
 	const struct uet_ses_region *region = NULL;
 	uint8_t rights = rights_needed(p);
 
-	if (ses->ops->region)
+	if (uet_unlikely(uet_ses_rndv_reads(req)))
+		region = uet_ses_rndv_region(ses, req->match_bits, p->rx->src);
+	else if (ses->ops->region)
 		region = ses->ops->region(ses->upper, req->match_bits, req->resource_index);
 	if (!region)
 		return UET_RC_BAD_MKEY;
@@ -108,7 +110,8 @@ static uint8_t check_region(struct uet_ses *ses, struct uet_ses_rma_pkt *p)
 static bool same_message(const struct uet_ses_in *in, const struct uet_ses_rma_pkt *p)
 {
 	if (in->request_length != p->req.request_length || in->tag != p->req.match_bits ||
-	    in->source.initiator != p->req.initiator)
+	    in->source.initiator != p->req.initiator ||
+	    in->resource_index != p->req.resource_index)
 		return false;
 	if (in->queue == UET_SES_QUEUES)	/* all that is known is that it was given up */
 		return true;
@@ -216,6 +219,10 @@ void uet_ses_rma_complete(struct uet_ses *ses, const struct uet_ses_rma_pkt *p, 
 		.source = { .host = *p->rx->src, .initiator = p->req.initiator },
 	};
 
+	if (uet_unlikely(uet_ses_rndv_reads(&p->req))) {
+		uet_ses_rndv_served(ses, p->req.match_bits, p->at + p->total);
+		return;
+	}
 	if (event.has_data)
 		event.data = p->req.header_data;
 	event.source.host.port = 0;
@@ -354,7 +361,9 @@ void uet_ses_rma_packet(struct uet_ses *ses, const struct uet_pds_rx *rx,
 		p.req.match_bits = UET_KEY_OPTIMIZED | req->resource_index;
 		p.req.resource_index = ses->cfg.resource_index;
 	}
-	if (rc == UET_RC_OK)
+	if (rc == UET_RC_OK && uet_unlikely(uet_ses_rndv_reads(&p.req)))
+		rc = uet_ses_rndv_check(ses, &p.req);
+	else if (rc == UET_RC_OK)
 		rc = uet_ses_check_target(ses, &p.req);
 	if (rc != UET_RC_OK)
 		uet_ses_refuse(ses, &p.req, rc, answer);

@@ -73,6 +73,7 @@ struct uet_ses_reply {
 	struct uet_ses_tx tx;		/* opcode UET_SES_REPLY */
 	struct uet_ses_resp resp;	/* its header */
 	struct uet_pdc *pdc;		/* where it goes, while it waits */
+	uint64_t rndv_key;		/* of the rendezvous that is read; 0: none */
 	uint8_t data[];			/* payload_mtu bytes */
 };
 
@@ -117,7 +118,7 @@ void uet_ses_reply_refuse(struct uet_ses *ses, uint8_t nack, struct uet_pds_answ
 
 /* PDS upper ops for @tx, a reply. */
 void uet_ses_reply_fill(const struct uet_ses_tx *tx, struct uet_pds_fill *out);
-void uet_ses_reply_done(struct uet_ses *ses, struct uet_ses_tx *tx);
+void uet_ses_reply_done(struct uet_ses *ses, struct uet_ses_tx *tx, int err);
 
 /* ---- amo_rx.c ---- */
 

@@ -7,8 +7,7 @@
  */
 #include <string.h>
 
-#include "ses/defer.h"
-#include "ses/rma.h"
+#include "ses/rndv.h"
 
 /* A request packet being looked at. */
 struct pkt {
@@ -19,6 +18,7 @@ struct pkt {
 	size_t avail;		/* bytes at payload */
 	uint32_t off;		/* where the payload belongs in the message */
 	uint32_t len;		/* payload bytes by the header */
+	uint32_t total;		/* payload bytes of all packets of the message */
 	uint8_t queue;
 	bool deferrable;
 	bool ends_early;	/* EOM before the end of the message */
@@ -48,11 +48,12 @@ static void answer_open(const struct pkt *p, struct uet_pds_answer *answer)
 		       false);
 }
 
-/* Which requests are served here, in which format; sets the queue. */
-static uint8_t check_op(struct pkt *p)
+/* Which requests are served here, in which format; sets queue and total. */
+static uint8_t check_op(const struct uet_ses *ses, struct pkt *p)
 {
 	bool std = p->req.format == UET_HDR_REQUEST_STD;
 
+	p->total = p->req.request_length;
 	if (p->req.version != 0 || p->rx->mode == UET_MODE_RUDI)
 		return UET_RC_UNSUPPORTED_OP;
 	switch (p->req.opcode) {
@@ -68,6 +69,12 @@ static uint8_t check_op(struct pkt *p)
 								     UET_SES_TAGGED;
 		p->deferrable = true;
 		return std ? UET_RC_OK : UET_RC_UNSUPPORTED_OP;
+	case UET_OP_RENDEZVOUS_SEND:
+	case UET_OP_RENDEZVOUS_TSEND:
+		p->queue = p->req.opcode == UET_OP_RENDEZVOUS_SEND ? UET_SES_UNTAGGED :
+								     UET_SES_TAGGED;
+		p->total = p->req.eager_length;
+		return std ? uet_ses_rndv_judge(ses, &p->req) : UET_RC_UNSUPPORTED_OP;
 	case UET_OP_MSG_ERROR:
 		p->queue = UET_SES_QUEUES;	/* that of the broken message, whichever it is */
 		return std ? UET_RC_OK : UET_RC_UNSUPPORTED_OP;
@@ -106,18 +113,17 @@ static uint8_t measure(struct pkt *p)
 		return UET_RC_UNSUPPORTED_OP;
 	if (req->som) {
 		p->off = 0;
-		p->len = req->eom ? req->request_length :
-				    (uint32_t)uet_min_u64(p->avail, UINT32_MAX);
+		p->len = req->eom ? p->total : (uint32_t)uet_min_u64(p->avail, UINT32_MAX);
 	} else {
 		p->off = req->message_offset;
 		p->len = req->payload_length;
 	}
-	p->ends_early = req->eom && (uint64_t)p->off + p->len < req->request_length;
+	p->ends_early = req->eom && (uint64_t)p->off + p->len < p->total;
 	if (req->ie)
 		return UET_RC_OK;
-	if (p->len > p->avail || (uint64_t)p->off + p->len > req->request_length)
+	if (p->len > p->avail || (uint64_t)p->off + p->len > p->total)
 		return UET_RC_UNSUPPORTED_SIZE;
-	if (req->som && p->len == 0 && req->request_length > 0)
+	if (req->som && p->len == 0 && p->total > 0)
 		return UET_RC_UNSUPPORTED_SIZE;
 	if (p->ends_early && !(p->deferrable && p->len == 0))
 		return UET_RC_UNSUPPORTED_SIZE;
@@ -144,8 +150,11 @@ static struct uet_ses_in *new_message(struct uet_ses *ses, const struct pkt *p)
 {
 	struct uet_ses_in *in = uet_ses_in_new(ses, p->rxq, &p->req, p->rx->src);
 
-	if (in)
-		in->queue = p->queue;
+	if (!in)
+		return NULL;
+	in->queue = p->queue;
+	if (uet_unlikely(uet_ses_is_rndv(p->req.opcode)))
+		uet_ses_rndv_learn(in, &p->req);
 	return in;
 }
 
@@ -239,6 +248,10 @@ static void place(struct uet_ses_in *in, const struct pkt *p)
 static void complete(struct uet_ses_in *in, const struct pkt *p, struct uet_pds_answer *answer)
 {
 	uet_ses_in_close(in);
+	if (uet_unlikely(in->rndv)) {
+		uet_ses_rndv_arrived(in, &p->req, answer);
+		return;
+	}
 	switch (in->state) {
 	case UET_IN_MATCHED:
 		if (uet_unlikely(in->rx->mem_err))
@@ -322,7 +335,7 @@ static bool begin_unexpected(struct uet_ses *ses, struct uet_ses_in *in, const s
 static struct uet_ses_in *begin(struct uet_ses *ses, const struct pkt *p,
 				struct uet_pds_answer *answer)
 {
-	bool whole = p->len == p->req.request_length;
+	bool whole = p->len == p->total;
 	uint8_t nack = UET_NACK_NO_SES_MSG_AVAIL;
 	struct uet_ses_in *in = new_message(ses, p);
 
@@ -367,8 +380,9 @@ static struct uet_ses_in *resume(struct uet_ses *ses, const struct pkt *p,
 /* Does the packet belong to the message that is open under its id? */
 static bool same_message(const struct uet_ses_in *in, const struct pkt *p)
 {
+	if (in->queue != UET_SES_QUEUES && (in->queue != p->queue || in->pushed != p->total))
+		return false;
 	return in->request_length == p->req.request_length && in->rxq == p->rxq &&
-	       (in->queue == p->queue || in->queue == UET_SES_QUEUES) &&
 	       in->source.initiator == p->req.initiator && in->tag == p->req.match_bits;
 }
 
@@ -481,7 +495,7 @@ void uet_ses_rx_packet(void *upper, const struct uet_pds_rx *rx, struct uet_pds_
 		serve_rtr(ses, &p, answer);
 		return;
 	}
-	rc = check_op(&p);
+	rc = check_op(ses, &p);
 	if (rc == UET_RC_OK)
 		rc = uet_ses_check_target(ses, &p.req);
 	p.rxq = uet_ses_rxq_at(ses, p.req.resource_index);

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ses/defer.h"
 #include "ses/guest.h"
+#include "ses/rndv.h"
 
 #define CHUNK 64	/* descriptors allocated at a time */
 
@@ -124,6 +124,8 @@ static void orphan_all(struct uet_ses *ses, struct uet_ses_rxq *rxq, int index)
 	while ((in = first_open(ses, index)))
 		uet_ses_in_orphan(in);
 	while ((in = uet_ses_defer_any(ses, index)))
+		uet_ses_in_orphan(in);
+	while ((in = uet_ses_rndv_any(ses, index)))
 		uet_ses_in_orphan(in);
 }
 

@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ses/defer.h"
-#include "ses/rma.h"
+#include "ses/rndv.h"
 
 #define CHUNK 64	/* descriptors allocated at a time */
 #define PROBE_TIME (500 * UET_NSEC_PER_MSEC)
@@ -43,6 +42,8 @@ static void pools_init(struct uet_ses *ses)
 		      cfg->max_replies ? cfg->max_replies : UET_SES_REPLIES);
 	uet_pool_init(&ses->note_pool, sizeof(struct uet_ses_note), CHUNK, 0);
 	uet_pool_init(&ses->watch_pool, sizeof(struct uet_ses_watch), CHUNK, 0);
+	uet_pool_init(&ses->rndv_pool, sizeof(struct uet_ses_rndv), CHUNK, cfg->max_tx);
+	uet_pool_init(&ses->pull_pool, sizeof(struct uet_ses_pull), CHUNK, 0);
 }
 
 static void lists_init(struct uet_ses *ses)
@@ -61,8 +62,11 @@ static void lists_init(struct uet_ses *ses)
 	uet_list_init(&ses->flows);
 	uet_list_init(&ses->notes);
 	uet_list_init(&ses->watches);
+	uet_list_init(&ses->pulls);
+	uet_list_init(&ses->pulling);
 	for (i = 0; i < UET_SES_TOKEN_BUCKETS; i++) {
 		uet_list_init(&ses->tokens[i]);
+		uet_list_init(&ses->rndvs[i]);
 		uet_list_init(&ses->awaits[i]);
 	}
 }
@@ -90,6 +94,7 @@ int uet_ses_create(const struct uet_ses_cfg *cfg, struct uet_nic *nic,
 		ses->cfg.probe_time = PROBE_TIME;
 	/* Not what an earlier life on the same port has given out. */
 	ses->token_last = (uint32_t)(cfg->pds.seed ^ cfg->pds.seed >> 32);
+	ses->rndv_key = cfg->pds.seed;
 	/* 0 ("no id") and 0xFFFF are never used (UEC 3.4.1, choice Q1 of the wire notes). */
 	ses->ids[0] |= 1;
 	ses->ids[UET_ARRAY_SIZE(ses->ids) - 1] |= 1ull << 63;
@@ -127,6 +132,8 @@ void uet_ses_destroy(struct uet_ses *ses)
 	free(ses->rudi_data);
 	uet_pool_destroy(&ses->note_pool);
 	uet_pool_destroy(&ses->watch_pool);
+	uet_pool_destroy(&ses->rndv_pool);
+	uet_pool_destroy(&ses->pull_pool);
 	free(ses);
 }
 

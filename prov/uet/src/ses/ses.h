@@ -49,6 +49,7 @@ struct uet_ses_cursor {
 };
 
 struct uet_ses_hold;
+struct uet_ses_rndv;
 
 /* Memory that the CPU cannot reach by itself. Both return 0 or a negative errno. */
 struct uet_ses_mem {
@@ -155,6 +156,9 @@ struct uet_ses_tx {
 	uint32_t from;		/* offset of the first byte of this attempt */
 	uint32_t recall_from, recall_token;
 	const struct uet_pdc *defer_pdc; /* over which it was deferred; to compare only */
+	/* Rendezvous, rndv.h. */
+	struct uet_ses_rndv *rndv;	/* a send of that kind */
+	bool pull;			/* the read of such a send's rest */
 };
 
 /* Kinds of receive queue (RI spaces SEND and TAGGED, UEC 3.4.1.2). */
@@ -272,6 +276,8 @@ struct uet_ses_cfg {
 	uint32_t inject_size;		/* largest copied payload, bytes */
 	uint32_t max_replies;		/* packets of data on their way to readers; 0: 1024 */
 	size_t defer_size;		/* longer sends are deferrable; 0: none */
+	size_t rndv_size;		/* longer ones are rendezvous sends; 0: none */
+	size_t rndv_eager;		/* bytes of those that are sent, not read */
 	uint64_t probe_time;		/* ns between signs of life asked of a peer; 0: 500 ms */
 	uint64_t retry_time;		/* ns: first pause before a refused message is repeated */
 	uint64_t retry_max;		/* ns: ceiling of its doubling */
@@ -289,6 +295,7 @@ struct uet_ses_stats {
 	uint64_t unexpected;		/* messages that found no receive */
 	uint64_t unexpected_refused;	/* packets refused because the limits were reached */
 	uint64_t deferred;		/* of them, those of which only the header was kept */
+	uint64_t rendezvous;		/* messages whose rest was read from their sources */
 	uint64_t truncated;
 	uint64_t drop_malformed;	/* headers that contradict themselves */
 	uint64_t drop_datagram;		/* datagrams that found no receive, or were not for us */

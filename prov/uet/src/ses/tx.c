@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "ses/defer.h"
-#include "ses/rma.h"
+#include "ses/rndv.h"
 #include "wire/names.h"
 
 #define PROV_ERRNO_NACK 0x100
@@ -91,6 +90,7 @@ void uet_ses_fill(void *upper, struct uet_pds_msg *msg, uint32_t index, struct u
 	struct uet_ses_tx *tx = tx_of(msg);
 	uint32_t mtu = ses->cfg.payload_mtu;
 	size_t off = tx->from + (size_t)index * mtu;
+	size_t len = uet_ses_pushed(tx);
 	struct uet_ses_req req;
 	uint32_t n = 0;
 
@@ -107,9 +107,9 @@ void uet_ses_fill(void *upper, struct uet_pds_msg *msg, uint32_t index, struct u
 		req.message_offset = tx->sent_bytes;
 		req.eom = true;
 	} else {
-		n = (uint32_t)uet_min_u64(tx->len - off, mtu);
+		n = (uint32_t)uet_min_u64(len - off, mtu);
 		req.som = index == 0;
-		req.eom = off + n == tx->len;
+		req.eom = off + n == len;
 		req.hd = req.som && tx->has_data;
 		req.header_data = req.hd ? tx->data : 0;
 		req.message_offset = (uint32_t)off;
@@ -119,6 +119,8 @@ void uet_ses_fill(void *upper, struct uet_pds_msg *msg, uint32_t index, struct u
 		n = uet_ses_rma_header(tx, &req, n);
 	if (tx->token)
 		uet_ses_defer_header(tx, &req);
+	else if (tx->rndv)
+		uet_ses_rndv_header(ses, tx, &req);
 	out->ses_len = (uint8_t)uet_ses_req_pack(&req, out->ses);
 	out->next_hdr = req.format;
 	out->eom = req.eom;
@@ -144,7 +146,7 @@ int uet_ses_tx_post(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
 	memset(&tx->cur, 0, sizeof(tx->cur));
 	memset(&tx->msg, 0, sizeof(tx->msg));
 	uet_list_init(&tx->msg.link);
-	tx->msg.pkt_cnt = pkt_count(ses, tx->len - tx->from);
+	tx->msg.pkt_cnt = pkt_count(ses, uet_ses_pushed(tx) - tx->from);
 	tx->posted = true;
 	if (uet_ses_is_rma(tx->opcode))
 		uet_ses_rma_begin(ses, tx);
@@ -213,6 +215,8 @@ int uet_ses_send(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
 		ret = uet_ses_amo_encode(ses, tx);
 	else if (tx->inject && tx->len > 0)
 		ret = copy_payload(ses, tx);
+	if (!ret)
+		ret = uet_ses_rndv_init(ses, tx);
 	if (ret)
 		return ret;
 	uet_ses_defer_init(ses, tx);
@@ -226,6 +230,7 @@ int uet_ses_send(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
 		return 0;
 	}
 	uet_ses_defer_end(tx);
+	uet_ses_rndv_end(ses, tx);
 	uet_ses_tx_uncopy(ses, tx);
 	return ret;
 }
@@ -254,7 +259,7 @@ void uet_ses_tx_refused(struct uet_ses *ses, struct uet_ses_tx *tx,
 		tx->ri_generation = resp->ri_generation;
 	uet_debug("message %u refused: %s", tx->message_id, uet_rc_name(tx->rc));
 	/* First of all, as PDS goes on to the next message when this one is stopped. */
-	if (uet_ses_rc_repeat(tx->rc))
+	if (uet_ses_rc_repeat(tx->rc) && !tx->pull)
 		uet_ses_retry_refused(ses, tx);
 	uet_ses_tx_stop(ses, tx);
 }
@@ -324,6 +329,7 @@ static void finish(struct uet_ses *ses, struct uet_ses_tx *tx, int err, uint32_t
 	if (uet_unlikely(!uet_list_empty(&ses->fences)))
 		uet_ses_fence_ended(ses, tx);
 	uet_ses_defer_end(tx);
+	uet_ses_rndv_end(ses, tx);
 	ses->tx_open--;
 	if (!err) {
 		ses->stats.tx_msgs++;
@@ -349,6 +355,8 @@ void uet_ses_tx_end(struct uet_ses *ses, struct uet_ses_tx *tx, int err, uint8_t
 		finish(ses, tx, err, nack ? PROV_ERRNO_NACK + nack : 0);
 	else if (tx->deferred && !tx->garbled)
 		uet_ses_defer_park(ses, tx);
+	else if (tx->rndv && !tx->garbled)
+		uet_ses_rndv_park(ses, tx);
 	else
 		finish(ses, tx, tx->garbled ? -EIO : 0, 0);
 }
@@ -359,7 +367,7 @@ void uet_ses_done(void *upper, struct uet_pds_msg *msg, int err, uint8_t nack)
 	struct uet_ses_tx *tx = tx_of(msg);
 
 	if (uet_unlikely(tx->opcode == UET_SES_REPLY)) {
-		uet_ses_reply_done(ses, tx);
+		uet_ses_reply_done(ses, tx, err);
 		return;
 	}
 	uet_ses_tx_unpost(ses, tx);
@@ -369,6 +377,10 @@ void uet_ses_done(void *upper, struct uet_pds_msg *msg, int err, uint8_t nack)
 	}
 	if (uet_unlikely(uet_ses_is_fetch(tx)) && !err)
 		uet_ses_read_ended(ses, tx);
+	if (uet_unlikely(tx->pull)) {
+		uet_ses_rndv_pulled(ses, tx, err);
+		return;
+	}
 	if (!ses->in_post) {
 		uet_ses_tx_end(ses, tx, err, nack);
 		return;

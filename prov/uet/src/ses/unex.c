@@ -10,8 +10,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "ses/defer.h"
 #include "ses/guest.h"
+#include "ses/rndv.h"
 
 bool uet_ses_unex_admit(const struct uet_ses_rxq *rxq)
 {
@@ -31,7 +31,7 @@ void uet_ses_unex_add(struct uet_ses_in *in)
 bool uet_ses_unex_store(struct uet_ses_in *in)
 {
 	struct uet_ses_rxq *rxq = in->rxq;
-	size_t len = in->request_length;
+	size_t len = in->pushed;
 
 	if (len == 0 || in->unex.buf)
 		return true;
@@ -54,12 +54,12 @@ static void release_payload(struct uet_ses_in *in)
 
 	if (!in->unex.buf)
 		return;
-	if (in->request_length <= UET_SES_SMALL_BUF)
+	if (in->pushed <= UET_SES_SMALL_BUF)
 		uet_pool_put(&rxq->small_pool, in->unex.buf);
 	else
 		free(in->unex.buf);
 	in->unex.buf = NULL;
-	rxq->unex_bytes -= in->request_length;
+	rxq->unex_bytes -= in->pushed;
 }
 
 void uet_ses_unex_remove(struct uet_ses_in *in)
@@ -84,6 +84,8 @@ static void discard(struct uet_ses_in *in)
 		uet_ses_in_swallow(in, UET_IN_FAILED, in->rc);
 	else if (in->deferred)
 		uet_ses_defer_take(in, NULL);
+	else if (in->rndv)
+		uet_ses_rndv_take(in, NULL);
 	else
 		uet_ses_in_swallow(in, UET_IN_SINK, UET_RC_OK);
 }
