@@ -36,6 +36,8 @@ static const struct number {
 	{ "FI_UET_UNEXPECTED_COUNT", SZ(max_unexpected), 65536, 1, 1 << 24 },
 	{ "FI_UET_UNEXPECTED_BYTES", SZ(max_unexpected_bytes), 1 << 30, 8192, 1ull << 40 },
 	{ "FI_UET_DEFER_SIZE", SZ(defer_size), 64 << 10, 0, 1ull << 32 },
+	{ "FI_UET_RENDEZVOUS_SIZE", SZ(rndv_size), 0, 0, 1ull << 32 },
+	{ "FI_UET_RENDEZVOUS_EAGER", SZ(rndv_eager), 8192, 0, 1 << 20 },
 	{ "FI_UET_HMEM_STAGING", SZ(hmem_staging), 256 << 20, 65536, 1ull << 40 },
 	{ "FI_UET_LINGER", TIME(linger), 5000, 0, 3600000 },
 	{ "FI_UET_MAX_PDC", U32(pds.max_pdc), 4096, 2, 65535 },

@@ -328,7 +328,7 @@ static void both_ways(void **state)
 			w_post_send(b, a, out[i], BIG - 1, modes[m], &s[1][i]);
 		}
 		for (i = 0; i < 8; i++) {
-			/* Same contents, same places: nothing to tell them apart, or to race for. */
+			/* Same contents, same places: nothing to race for. */
 			w_recv(b, UET_SES_UNTAGGED, 0, in[i], BIG, &r[0][i]);
 			w_recv(a, UET_SES_UNTAGGED, 0, in[i], BIG, &r[1][i]);
 		}
@@ -473,9 +473,11 @@ static void soak(void **state)
 		w->sim.dup_ppm = 20000;
 		w->sim.jitter = 300 * USEC;
 		for (k = 0; k < 3; k++) {
-			for (i = 0; i < 8; i++)
-				w_post_send(a, b, out[i], 4000 + (size_t)(seed * 97 + (uint64_t)i * 331)
-					    % 4000, modes[1], &s[i]);
+			for (i = 0; i < 8; i++) {
+				size_t len = 4000 + (seed * 97 + (size_t)i * 331) % 4000;
+
+				w_post_send(a, b, out[i], len, modes[1], &s[i]);
+			}
 			w_run(w, seed % 5 * MSEC);
 			for (i = 0; i < 8; i++)
 				w_recv(b, UET_SES_UNTAGGED, 0, in[i], BIG, &r[i]);
