@@ -400,6 +400,32 @@ static void random_fences(void **state)
 	side_free(s);
 }
 
+/* Datagrams neither wait nor are waited for. */
+static void datagrams_pass(void **state)
+{
+	struct side *s = new_side();
+	struct uet_ses_tx *first, *second;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++)
+		post(s, &peer, UET_MODE_UUD, i);
+	first = plain(s);
+	second = fenced(s);
+	for (i = 0; i < 2; i++)
+		post(s, &peer, UET_MODE_UUD, i);
+	assert_int_equal(s->pds->uuds, 4);
+	uet_ses_progress(s->ses, 1);
+	assert_int_equal(s->tx_cnt, 4);
+	assert_false(started(s, second));
+	end(s, first, UET_RC_OK, 0);
+	uet_ses_progress(s->ses, 1);
+	assert_true(started(s, second));
+	end(s, second, UET_RC_OK, 0);
+	assert_true(uet_ses_idle(s->ses));
+	side_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -414,6 +440,7 @@ int main(void)
 		cmocka_unit_test(no_room_when_down),
 		cmocka_unit_test(ends_while_posted),
 		cmocka_unit_test(refused_send),
+		cmocka_unit_test(datagrams_pass),
 		cmocka_unit_test(random_fences),
 	};
 

@@ -33,6 +33,12 @@ static struct uet_ses_fence *find(struct uet_ses *ses, const struct uet_ses_dest
 	return NULL;
 }
 
+/* Fences mean nothing to datagrams: they end when they start. */
+static bool fenceable(const struct uet_ses_tx *tx)
+{
+	return tx->mode != UET_MODE_UUD;
+}
+
 /* What SES posts on its own behalf ends no operation of the floor above. */
 static bool is_operation(const struct uet_ses_tx *tx)
 {
@@ -49,7 +55,7 @@ static uint32_t count_list(const struct uet_list *list, const struct uet_ses_des
 	uet_list_for_each(pos, list) {
 		if (!is_operation(tx_at(pos)))
 			continue;
-		if (uet_ses_same_dest(&tx_at(pos)->dest, dest))
+		if (fenceable(tx_at(pos)) && uet_ses_same_dest(&tx_at(pos)->dest, dest))
 			n++;
 		(*all)++;
 	}
@@ -112,7 +118,7 @@ int uet_ses_fence_hold(struct uet_ses *ses, struct uet_ses_tx *tx)
 
 void uet_ses_fence_ended(struct uet_ses *ses, const struct uet_ses_tx *tx)
 {
-	struct uet_ses_fence *fence = find(ses, &tx->dest);
+	struct uet_ses_fence *fence = fenceable(tx) ? find(ses, &tx->dest) : NULL;
 
 	if (!fence)
 		return;
