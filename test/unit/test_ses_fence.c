@@ -400,6 +400,31 @@ static void random_fences(void **state)
 	side_free(s);
 }
 
+/* What a peer's rendezvous makes us read is no operation of ours. */
+static void pulls_pass(void **state)
+{
+	struct side *s = new_side();
+	struct uet_ses_req req = stub_req(UET_OP_RENDEZVOUS_SEND, 1, 100);
+	struct uet_ses_tx *first, *second;
+	uint8_t got[100];
+
+	(void)state;
+	side_recv(s, UET_SES_UNTAGGED, 0, 0, got, sizeof(got), NULL);
+	req.initiator = 4793;
+	req.read_memory_key = 1;
+	side_req(s, &peer, UET_MODE_RUD, &req, NULL, 0);
+	uet_ses_progress(s->ses, 1);
+	assert_int_equal(s->pds->posts, 1);
+	first = plain(s);
+	second = fenced(s);
+	assert_false(started(s, second));
+	end(s, first, UET_RC_OK, 0);
+	uet_ses_progress(s->ses, 1);
+	assert_true(started(s, second));
+	end(s, second, UET_RC_OK, 0);
+	side_free(s);
+}
+
 /* Datagrams neither wait nor are waited for. */
 static void datagrams_pass(void **state)
 {
@@ -441,6 +466,7 @@ int main(void)
 		cmocka_unit_test(ends_while_posted),
 		cmocka_unit_test(refused_send),
 		cmocka_unit_test(datagrams_pass),
+		cmocka_unit_test(pulls_pass),
 		cmocka_unit_test(random_fences),
 	};
 

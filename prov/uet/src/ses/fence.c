@@ -42,7 +42,7 @@ static bool fenceable(const struct uet_ses_tx *tx)
 /* What SES posts on its own behalf ends no operation of the floor above. */
 static bool is_operation(const struct uet_ses_tx *tx)
 {
-	return tx->opcode != UET_SES_REPLY && !uet_ses_is_note(tx);
+	return tx->opcode != UET_SES_REPLY && !uet_ses_is_note(tx) && !tx->pull;
 }
 
 /* Operations to @dest on @list; @all counts every one. */
