@@ -430,6 +430,41 @@ static void not_started(void **state)
 	side_free(s);
 }
 
+/* The target lost what it kept: the send begins anew, and who still reads does not end it. */
+static void begins_anew(void **state)
+{
+	struct side *s = new_side(MTU);
+	struct uet_addr from = target();
+	struct uet_ses_req req;
+	struct stub_pkt p, ask;
+	struct uet_pds_msg *msg;
+	uint64_t now = 0;
+	int i;
+
+	(void)state;
+	park(s, &p);
+	msg = p.msg;
+	for (i = 0; i < 2; i++)
+		uet_ses_progress(s->ses, now += 100 * MS);
+	uet_ses_progress(s->ses, now);
+	stub_next(s->pds, oldest(s), &ask);
+	assert_int_equal(ask.req.opcode, UET_OP_NO_OP);
+	stub_respond_rc(s->pds, oldest(s), 0, UET_RESP_RESPONSE, UET_RC_DISABLED);
+	stub_done(s->pds, oldest(s), 0, 0);
+	for (i = 0; i < 2; i++)
+		uet_ses_progress(s->ses, now += 400 * MS);
+	assert_ptr_equal(oldest(s), msg);
+	req = read_req(&p, 3, LEN - 1, LEN, 0);
+	side_req(s, &from, UET_MODE_RUD, &req, NULL, 0);
+	uet_ses_progress(s->ses, now);
+	assert_int_equal(s->tx_cnt, 0);
+	stub_next(s->pds, msg, &p);
+	assert_true(p.req.som);
+	stub_done(s->pds, msg, -EIO, 0);
+	assert_int_equal(s->tx_cnt, 1);
+	side_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -442,6 +477,7 @@ int main(void)
 		cmocka_unit_test(refused),
 		cmocka_unit_test(read_breaks),
 		cmocka_unit_test(nobody_reads),
+		cmocka_unit_test(begins_anew),
 		cmocka_unit_test(not_started),
 	};
 

@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "base/log.h"
-#include "ses/defer.h"
+#include "ses/rndv.h"
 
 static struct uet_list *bucket(struct uet_ses *ses, uint32_t token)
 {
@@ -116,6 +116,8 @@ void uet_ses_defer_lost(struct uet_ses *ses, struct uet_ses_tx *tx, uint8_t rc)
 	tx->from = 0;
 	tx->target_token = 0;
 	tx->rc = rc;
+	if (tx->rndv)
+		uet_ses_rndv_lost(tx);
 	if (uet_ses_rc_repeat(rc))
 		uet_ses_retry_refused(ses, tx);
 	uet_ses_tx_end(ses, tx, 0, 0);

@@ -62,6 +62,9 @@ void uet_ses_rndv_header(const struct uet_ses *ses, const struct uet_ses_tx *tx,
 /* What @tx had to send has arrived: it is done once it has been read. */
 void uet_ses_rndv_park(struct uet_ses *ses, struct uet_ses_tx *tx);
 
+/* What the target kept of @tx, parked, is lost: it is sent again, or fails. */
+void uet_ses_rndv_lost(struct uet_ses_tx *tx);
+
 /* @tx has ended for good, or did not start: its buffer is no longer readable. */
 void uet_ses_rndv_end(struct uet_ses *ses, struct uet_ses_tx *tx);
 

@@ -145,6 +145,12 @@ void uet_ses_rndv_park(struct uet_ses *ses, struct uet_ses_tx *tx)
 		uet_ses_tx_finish(ses, tx, -ENOBUFS);
 }
 
+void uet_ses_rndv_lost(struct uet_ses_tx *tx)
+{
+	tx->rndv->parked = false;
+	tx->rndv->read = false;
+}
+
 void uet_ses_rndv_end(struct uet_ses *ses, struct uet_ses_tx *tx)
 {
 	struct uet_ses_rndv *rndv = tx->rndv;
