@@ -623,6 +623,8 @@ static void check_pools(struct fuzz *f, struct w_node *n)
 	assert_int_equal(ses->hold_pool.used, 0);
 	assert_int_equal(ses->fence_pool.used, 0);
 	assert_int_equal(ses->flow_pool.used, 0);
+	assert_int_equal(ses->rndv_pool.used, 0);
+	assert_int_equal(ses->pull_pool.used, 0);
 	assert_true(uet_list_empty(&ses->rma) && uet_list_empty(&ses->replies));
 	assert_int_equal(ses->rma_rxq->in_pool.used, 0);
 	assert_int_equal(ses->rma_rxq->spare_count, 0);
@@ -665,6 +667,8 @@ static void run(uint64_t seed, bool hostile)
 	uet_list_init(&f.ops);
 	f.w->sim.drop_ppm = f.w->sim.dup_ppm = f.w->sim.late_ppm = seed % 3 * 20000;
 	f.most_recvs = seed % 2 ? OPEN : 2;
+	f.w->cfg.rndv_size = seed % 4 < 2 ? 2000 : 0;
+	f.w->cfg.rndv_eager = seed % 3 * 700;
 	f.w->cfg.max_replies = seed % 4 == 1 ? 4 : 0;
 	f.w->cfg.pds.target_idle = 3 * SEC;
 	f.w->rxq.max_unexpected = 8;
