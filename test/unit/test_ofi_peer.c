@@ -295,8 +295,8 @@ static void discards(void **state)
 		queued(s, 1, &rx);
 		peer.frees = i;
 		uet_lock(&s->fep.lock);
-		assert_int_equal(uet_ses_peek(s->ep.rxq, &pattern, UET_SES_PEEK_DISCARD, &res, NULL),
-				 0);
+		assert_int_equal(uet_ses_peek(s->ep.rxq, &pattern, UET_SES_PEEK_DISCARD, &res,
+					      NULL), 0);
 		uet_unlock(&s->fep.lock);
 		assert_ptr_equal(peer.discarded, rx);
 		assert_int_equal(res.data, 77);
