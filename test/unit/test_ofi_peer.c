@@ -289,15 +289,15 @@ static void discards(void **state)
 	struct uet_ses_rx_result res;
 	struct fi_peer_rx_entry *rx;
 	struct srx *s = *state;
-	int i;
+	int i, ret;
 
 	for (i = 0; i < 2; i++) {
 		queued(s, 1, &rx);
 		peer.frees = i;
 		uet_lock(&s->fep.lock);
-		assert_int_equal(uet_ses_peek(s->ep.rxq, &pattern, UET_SES_PEEK_DISCARD, &res,
-					      NULL), 0);
+		ret = uet_ses_peek(s->ep.rxq, &pattern, UET_SES_PEEK_DISCARD, &res, NULL);
 		uet_unlock(&s->fep.lock);
+		assert_int_equal(ret, 0);
 		assert_ptr_equal(peer.discarded, rx);
 		assert_int_equal(res.data, 77);
 		assert_int_equal(res.len, 5);

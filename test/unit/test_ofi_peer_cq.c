@@ -39,6 +39,7 @@ static void export_cq(void **state)
 	struct fid_peer_cq *peer;
 	struct fid *fid;
 	fi_addr_t src;
+	ssize_t ret;
 	int context;
 
 	assert_int_equal(fi_export_fid(&cq->fid, 1, &fid, NULL), -FI_EINVAL);
@@ -48,8 +49,8 @@ static void export_cq(void **state)
 	assert_ptr_equal(fid->context, &context);
 	assert_int_equal(fi_close(&cq->fid), -FI_EBUSY);
 	peer = (struct fid_peer_cq *)fid;
-	assert_int_equal(peer->owner_ops->write(peer, &entry, FI_RECV | FI_TAGGED, 5, &err, 6, 7,
-						8), 0);
+	ret = peer->owner_ops->write(peer, &entry, FI_RECV | FI_TAGGED, 5, &err, 6, 7, 8);
+	assert_int_equal(ret, 0);
 	assert_int_equal(peer->owner_ops->writeerr(peer, &err), 0);
 	assert_int_equal(fi_cq_readfrom(cq, &entry, 1, &src), 1);
 	assert_ptr_equal(entry.op_context, &entry);
