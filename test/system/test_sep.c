@@ -5,6 +5,8 @@
  */
 #include "sys.h"
 
+#include <sys/mman.h>
+
 #include <rdma/fi_rma.h>
 
 #define CTX	5
@@ -288,6 +290,94 @@ static void one_sided(struct sys *s, const void *arg)
 	close_sep(&p);
 }
 
+/* Peers reach the memory by way of a context that opens, is bound, and closes meanwhile. */
+static void under_fire(struct sys *s, const void *arg)
+{
+	struct fi_cntr_attr attr = { .events = FI_CNTR_EVENTS_COMP };
+	unsigned int i, rounds = sys_scaled(200, 50);
+	uint64_t memory = 0, out = 1;
+	struct fid_cntr *cntr;
+	struct fid_mr *mr;
+	struct sys_op op;
+	struct sep p;
+	char done = 0;
+
+	open_all(&p, arg);
+	meet(s, &p);
+	expect_ok(fi_cntr_open(p.e.domain, &attr, &cntr, NULL));
+	expect_ok(fi_mr_reg(p.e.domain, &memory, sizeof(memory), FI_REMOTE_WRITE, 0, 77, 0, &mr,
+			    NULL));
+	sys_barrier(s, &p.e);
+	for (i = 0; s->rank == 0 && i < 10 * rounds; i++) {
+		op = (struct sys_op){ 0 };
+		sys_post(&p.e, fi_write(p.tx[0], &out, 8, NULL, fi_rx_addr(p.peer, 1, BITS), 0, 77,
+					&op));
+		sys_wait_ok(&p.e, &op);
+	}
+	for (i = 0; s->rank == 1 && i < rounds; i++) {
+		expect_ok(fi_close(&p.rx[1]->fid));
+		expect_ok(fi_rx_context(p.sep, 1, NULL, &p.rx[1], NULL));
+		expect_ok(fi_ep_bind(p.rx[1], &p.rxcq[1]->fid, FI_RECV));
+		expect_ok(fi_ep_bind(p.rx[1], &cntr->fid, FI_REMOTE_WRITE));
+		expect_ok(fi_enable(p.rx[1]));
+	}
+	sys_tell(s, !s->rank, &done, 1);
+	sys_hear(s, !s->rank, &done, 1, &p.e);
+	expect_ok(fi_close(&mr->fid));
+	expect_ok(fi_close(&p.rx[1]->fid));
+	expect_ok(fi_close(&cntr->fid));
+	p.rx[1] = NULL;
+	sys_barrier(s, &p.e);
+	close_sep(&p);
+}
+
+#define BIG	((size_t)1 << 20)
+
+static uint8_t *map_big(void)
+{
+	uint8_t *mem = mmap(NULL, BIG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	expect(mem != MAP_FAILED, "memory");
+	return mem;
+}
+
+/* The memory of operations is the application's again when their context has been closed. */
+static void memory_after_close(struct sys *s, const void *arg)
+{
+	uint8_t *out = map_big(), *in = map_big(), *there = map_big(), *got = map_big();
+	struct sys_op op[3] = { 0 }, recv = { 0 };
+	struct fid_mr *mr;
+	struct sep p;
+
+	open_all(&p, arg);
+	meet(s, &p);
+	expect_ok(fi_mr_reg(p.e.domain, there, BIG, FI_REMOTE_WRITE | FI_REMOTE_READ, 0, 77, 0,
+			    &mr, NULL));
+	if (s->rank == 1)
+		expect_ok(fi_trecv(p.rx[2], got, BIG, NULL, FI_ADDR_UNSPEC, 5, 0, &recv));
+	sys_barrier(s, NULL);
+	if (s->rank == 0) {
+		sys_fill(out, BIG, 3);
+		sys_post(&p.e, fi_tsend(p.tx[1], out, BIG, NULL, fi_rx_addr(p.peer, 2, BITS), 5,
+					&op[0]));
+		sys_post(&p.e, fi_read(p.tx[1], in, BIG, NULL, p.peer, 0, 77, &op[1]));
+		sys_post(&p.e, fi_write(p.tx[1], out, BIG, NULL, p.peer, 0, 77, &op[2]));
+		expect_ok(fi_close(&p.tx[1]->fid));
+		p.tx[1] = NULL;
+		munmap(out, BIG);
+		munmap(in, BIG);
+	} else {
+		hear(&p, 2, &recv, p.peer);
+		sys_verify(got, BIG, 3);
+	}
+	sys_barrier(s, &p.e);
+	expect_eq(op[0].done + op[1].done + op[2].done, 0);
+	expect_ok(fi_close(&mr->fid));
+	close_sep(&p);
+	munmap(got, BIG);
+	munmap(there, BIG);
+}
+
 /* What contexts take from their endpoint, and what is refused. */
 static void attributes(struct sys *s, const void *arg)
 {
@@ -329,9 +419,13 @@ int main(int argc, char **argv)
 	static const struct sys_opts rod = {
 		.caps = FI_SOURCE | FI_NAMED_RX_CTX, .msg_order = FI_ORDER_SAS,
 	};
-	static const struct sys_opts rma = { .caps = FI_RMA | FI_NAMED_RX_CTX };
+	static const struct sys_opts rma = { .caps = FI_SOURCE | FI_RMA | FI_NAMED_RX_CTX };
 	static const struct sys_opts automatic = {
 		.caps = FI_SOURCE | FI_NAMED_RX_CTX, .progress = FI_PROGRESS_AUTO,
+	};
+
+	static const struct sys_opts auto_rma = {
+		.caps = FI_SOURCE | FI_RMA | FI_NAMED_RX_CTX, .progress = FI_PROGRESS_AUTO,
 	};
 
 	sys_begin(argc, argv);
@@ -342,6 +436,8 @@ int main(int argc, char **argv)
 	sys_case("late context", 2, late_context, &rud);
 	sys_case("contexts come and go", 2, come_and_go, &rud);
 	sys_case("one-sided operations", 2, one_sided, &rma);
+	sys_case("one-sided operations under way", 2, under_fire, &auto_rma);
+	sys_case("memory after close", 2, memory_after_close, &rma);
 	sys_case("attributes", 1, attributes, &rud);
 	return sys_end();
 }

@@ -585,6 +585,32 @@ static void injected_pieces(void **state)
 	assert_int_equal(fep.copies.used, 0);
 }
 
+/* Waiting pieces of an endpoint that goes away never start. */
+static void abandoned_pieces(void **state)
+{
+	struct iovec iov = { buf, 40 };
+	struct fi_rma_iov rma[2] = { { 0, 10, 1 }, { 100, 30, 1 } };
+	struct fi_msg_rma msg = { .msg_iov = &iov, .iov_count = 1, .addr = 7, .rma_iov = rma,
+				  .rma_iov_count = 2 };
+	struct uet_ep other;
+
+	(void)state;
+	max_sent = 1;
+	assert_int_equal(fi_writemsg(&ep.fid, &msg, 0), 0);
+	max_sent = MAX_TX;
+	uet_pieces_abandon(&fep, &other);
+	assert_false(uet_list_empty(&fep.unsent));
+	uet_pieces_abandon(&fep, &ep);
+	assert_true(uet_list_empty(&fep.unsent));
+	uet_pieces_progress(&fep, 0);
+	assert_int_equal(sent_cnt, 1);
+	assert_int_equal(reports, 0);
+	finish(sent[0], 0);
+	assert_int_equal(reports, 1);
+	assert_int_equal(report_err, -FI_ECANCELED);
+	assert_int_equal(used_cnt, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* ---- device memory ---- */
@@ -682,6 +708,7 @@ int main(void)
 		TEST(staging_of_atomics),
 		TEST(staging_ends),
 		TEST(injected_pieces),
+		TEST(abandoned_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

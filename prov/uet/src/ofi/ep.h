@@ -58,6 +58,7 @@ struct uet_ep {
 	struct fi_info *info;
 	uint32_t addr_format;
 	bool enabled;
+	bool closed;			/* a context: operations under way end unseen */
 	bool tx_enabled, rx_enabled;	/* and operations of this direction can be posted */
 	bool tx_selective, rx_selective; /* CQ bound with FI_SELECTIVE_COMPLETION */
 	enum uet_pds_mode mode;		/* of sends: ROD when msg_order asks for order, UUD */

@@ -131,24 +131,50 @@ int uet_pieces_start(struct uet_fep *fep, struct uet_pieces *p, uint64_t now)
 	return 0;
 }
 
+/* Nothing of @p is under way or will be. */
+static void finish(struct uet_fep *fep, struct uet_pieces *p)
+{
+	if (uet_hmem_finish(fep, p->stage, !p->err && !p->ep->closed))
+		p->err = -FI_EIO;
+	uet_ep_report_tx(p->ep, &p->event, p->wanted, p->err, p->prov_errno);
+	put_object(fep, p);
+}
+
+/* What has not started never does. */
+static void fail(struct uet_fep *fep, struct uet_pieces *p, int err, uint32_t prov_errno)
+{
+	p->err = err;
+	p->prov_errno = prov_errno;
+	put_unstarted(fep, p);
+	uet_list_del(&p->link);
+}
+
 bool uet_pieces_done(struct uet_fep *fep, struct uet_ses_tx *tx, int err, uint32_t prov_errno)
 {
 	struct uet_pieces *p = tx->context;
 
 	p->open--;
-	if (err && !p->err) {
-		p->err = err;
-		p->prov_errno = prov_errno;
-		put_unstarted(fep, p);
-		uet_list_del(&p->link);
-	}
+	if (err && !p->err)
+		fail(fep, p, err, prov_errno);
 	if (p->open || p->started < p->cnt)
 		return false;
-	if (uet_hmem_finish(fep, p->stage, !p->err))
-		p->err = -FI_EIO;
-	uet_ep_report_tx(p->ep, &p->event, p->wanted, p->err, p->prov_errno);
-	put_object(fep, p);
+	finish(fep, p);
 	return true;
+}
+
+void uet_pieces_abandon(struct uet_fep *fep, const struct uet_ep *ep)
+{
+	struct uet_list *pos, *next;
+	struct uet_pieces *p;
+
+	uet_list_for_each_safe(pos, next, &fep->unsent) {
+		p = uet_list_entry(pos, struct uet_pieces, link);
+		if (p->ep != ep)
+			continue;
+		fail(fep, p, -FI_ECANCELED, 0);
+		if (!p->open)
+			finish(fep, p);
+	}
 }
 
 void uet_pieces_progress(struct uet_fep *fep, uint64_t now)

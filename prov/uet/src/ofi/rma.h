@@ -110,6 +110,9 @@ int uet_pieces_start(struct uet_fep *fep, struct uet_pieces *p, uint64_t now);
 /* From tx_done: the piece @tx is done. Returns true if it was the last: the operation is over. */
 bool uet_pieces_done(struct uet_fep *fep, struct uet_ses_tx *tx, int err, uint32_t prov_errno);
 
+/* Pieces of operations of @ep that wait never start: their memory is the application's again. */
+void uet_pieces_abandon(struct uet_fep *fep, const struct uet_ep *ep);
+
 /* Start pieces that had to wait. Due when fep->unsent_due. */
 void uet_pieces_progress(struct uet_fep *fep, uint64_t now);
 

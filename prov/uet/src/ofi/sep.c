@@ -8,6 +8,7 @@
 
 #include "ofi/ep.h"
 #include "ofi/info.h"
+#include "ofi/rma.h"
 #include "ofi/stubs.h"
 
 struct uet_sep {
@@ -55,11 +56,34 @@ static struct uet_ep **slot_of(struct uet_sep *sep, size_t fclass, uint16_t inde
 	return fclass == FI_CLASS_TX_CTX ? &sep->tx[index] : &sep->rx[index];
 }
 
+/* Is @owner the context @arg, or deferred work that was queued to it? */
+static bool is_his(const void *owner, const void *arg)
+{
+	const struct uet_ep *ep = owner, *context = arg;
+
+	return ep == context || (ep->work && ep->sep == context->sep &&
+				 ep->index == context->index &&
+				 ep->fid.fid.fclass == context->fid.fid.fclass);
+}
+
+/* The memory of operations under way is the application's again. FEP lock held. */
+static int give_memory_back(struct uet_ep *ep)
+{
+	ep->closed = true;
+	uet_pieces_abandon(ep->fep, ep);
+	/* Packets that the device did not take yet point to it. */
+	uet_pds_progress(ep->fep->pds, uet_clock_ns(), true);
+	if (uet_pds_pending(ep->fep->pds))
+		return -FI_EBUSY;
+	return uet_ses_disown(ep->fep->ses, is_his, ep);
+}
+
 /* Sends of the context that are under way end unseen; until then they refer to it. */
 static int context_close(struct fid *fid)
 {
 	struct uet_ep *ep = uet_container_of(fid, struct uet_ep, fid.fid);
 	struct uet_sep *sep = ep->sep;
+	int ret;
 
 	if (uet_ref_busy(&ep->ref))
 		return -FI_EBUSY;
@@ -67,6 +91,11 @@ static int context_close(struct fid *fid)
 	uet_lock(&ep->fep->lock);
 	uet_trigger_orphan(ep);
 	uet_ep_unbind(ep);
+	ret = give_memory_back(ep);
+	if (ret) {
+		uet_unlock(&ep->fep->lock);
+		return ret;
+	}
 	*slot_of(sep, fid->fclass, ep->index) = NULL;
 	uet_list_add_tail(&sep->closed, &ep->link);
 	uet_unlock(&ep->fep->lock);

@@ -133,7 +133,7 @@ static void on_tx_done(void *upper, struct uet_ses_tx *tx, int err, uint32_t pro
 	(void)upper;
 	if (tx->flags & UET_TX_DETACHED)
 		ep->fep->detached--;
-	if (uet_unlikely(tx->stage) && uet_hmem_finish(ep->fep, tx->stage, !err))
+	if (uet_unlikely(tx->stage) && uet_hmem_finish(ep->fep, tx->stage, !err && !ep->closed))
 		err = -FI_EIO;
 	if (tx->flags & UET_TX_PIECE)
 		over = uet_pieces_done(ep->fep, tx, err, prov_errno);

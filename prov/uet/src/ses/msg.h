@@ -160,6 +160,12 @@ struct uet_ses_fence {
 	uint32_t open;			/* operations to dest that are started and not finished */
 };
 
+/* A payload whose owner wanted his memory back; see disown.c. */
+struct uet_ses_own {
+	struct uet_list link;		/* ses->owns */
+	char data[];
+};
+
 struct uet_ses {
 	struct uet_ses_cfg cfg;
 	const struct uet_ses_upper_ops *ops;
@@ -176,6 +182,7 @@ struct uet_ses {
 	struct uet_list finished;	/* tx_done is due */
 	struct uet_list holds;		/* destinations that wait on ROD */
 	struct uet_list fences;		/* destinations with a fence */
+	struct uet_list owns;
 	/* Deferrable sends, defer.h. */
 	struct uet_pool note_pool;
 	struct uet_pool watch_pool;
@@ -282,6 +289,14 @@ void uet_ses_tx_stop(struct uet_ses *ses, struct uet_ses_tx *tx);
 
 /* @tx, on no list, has failed with @err: tx_done. */
 void uet_ses_tx_finish(struct uet_ses *ses, struct uet_ses_tx *tx, int err);
+
+/* disown.c */
+
+/* Free the payload that @tx owns. */
+void uet_ses_own_free(struct uet_ses_tx *tx);
+
+/* Free all such payloads. */
+void uet_ses_own_free_all(struct uet_ses *ses);
 
 /* fence.c */
 

@@ -77,7 +77,7 @@ static bool place(const struct uet_ses *ses, struct uet_ses_tx *tx, uint32_t ind
 		return false;
 	if (uet_unlikely(tx->pull))
 		uet_ses_rndv_place(tx, off, data, n);
-	else if (n > 0)
+	else if (n > 0 && tx->iov_cnt > 0)
 		uet_ses_iov_write(tx->iov, tx->iov_cnt, &tx->cur, off, data, n);
 	return true;
 }

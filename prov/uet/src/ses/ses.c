@@ -59,6 +59,7 @@ static void lists_init(struct uet_ses *ses)
 	uet_list_init(&ses->finished);
 	uet_list_init(&ses->holds);
 	uet_list_init(&ses->fences);
+	uet_list_init(&ses->owns);
 	uet_list_init(&ses->flows);
 	uet_list_init(&ses->notes);
 	uet_list_init(&ses->watches);
@@ -120,6 +121,7 @@ void uet_ses_destroy(struct uet_ses *ses)
 		return;
 	uet_pds_destroy(ses->pds);
 	uet_ses_rxq_detach_all(ses);
+	uet_ses_own_free_all(ses);
 	uet_pool_destroy(&ses->tx_pool);
 	uet_pool_destroy(&ses->copy_pool);
 	uet_pool_destroy(&ses->hold_pool);
@@ -169,6 +171,8 @@ struct uet_ses_tx *uet_ses_tx_get(struct uet_ses *ses)
 void uet_ses_tx_put(struct uet_ses *ses, struct uet_ses_tx *tx)
 {
 	uet_ses_tx_uncopy(ses, tx);
+	if (uet_unlikely(tx->own != NULL))
+		uet_ses_own_free(tx);
 	if (tx->amo)
 		uet_pool_put(&ses->amo_pool, uet_ses_amo_buf(tx));
 	uet_pool_put(&ses->tx_pool, tx);

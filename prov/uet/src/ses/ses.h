@@ -130,6 +130,7 @@ struct uet_ses_tx {
 	struct uet_ses_hold *hold;	/* it was refused and blocks later ones (ROD) */
 	struct uet_ses_cursor cur;
 	void *copy;		/* inject buffer, or the operands as they travel */
+	struct uet_ses_own *own; /* payload in place of the caller's, who took his back */
 	uint64_t seq;		/* order of uet_ses_send */
 	uint64_t retry_at;	/* ns, while waiting to be repeated; 0: pause not begun */
 	uint32_t no_response;	/* packets whose answer was NO_RESPONSE */
@@ -349,6 +350,14 @@ void uet_ses_region_gone(struct uet_ses *ses, const struct uet_ses_region *regio
  * With @tx->inject the payload (<= inject_size) is copied.
  */
 int uet_ses_send(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now);
+
+/*
+ * Operations of which @is_his(their owner, @arg) says so give their memory back: what is still
+ * to be sent is copied, what still comes is dropped. tx_done follows as always. No packet waits
+ * in the PDS for the device. Returns 0, or -ENOMEM, after which the call is to be repeated.
+ */
+int uet_ses_disown(struct uet_ses *ses, bool (*is_his)(const void *owner, const void *arg),
+		   const void *arg);
 
 /*
  * Create a receive queue: posted receives and unexpected messages, tagged and untagged, behind
