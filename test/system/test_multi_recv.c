@@ -274,7 +274,7 @@ static void send_all(struct sys *s, struct state *st)
 static void run_row(struct sys *s, const void *arg)
 {
 	const struct row *row = arg;
-	struct state st = { .row = row, .total = sys_scaled(600, 150) };
+	struct state st = { .row = row, .total = sys_scaled(600, 300) };
 	struct sys_opts opts = row->opts;
 
 	opts.caps |= FI_MULTI_RECV;
