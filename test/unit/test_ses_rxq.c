@@ -295,7 +295,7 @@ static void again_without_errors(void **state)
 	whole(s[A], 1, 6, 0, "other", 6);
 	assert_int_equal(s[A]->rx_cnt, 1);
 	assert_int_equal(s[A]->rx[0].res.err, 0);
-	assert_string_equal(in, "other");
+	assert_string_equal((const char *)in, "other");
 	side_free(s[A]);
 }
 
