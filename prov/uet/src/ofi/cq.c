@@ -9,6 +9,7 @@
  * receives cannot be refused. Only when there is no memory for that the queue is overrun: it
  * delivers what it has, and then FI_EOVERRUN for ever.
  */
+#include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "ofi/waitable.h"
 
 #define CQ_SIZE_MIN 64u		/* entries; a power of two */
+#define CQ_READS_PER_YIELD 64u	/* some 30 us of polling */
 #define CQ_SIZE_FIRST 4096u	/* the most that is allocated before it is needed */
 
 /* What an error entry has beyond a completion. */
@@ -54,6 +56,7 @@ struct uet_cq {
 	struct uet_waitable w;
 	size_t entry_size;		/* of the format that the application reads */
 	enum fi_cq_wait_cond cond;
+	atomic_uint empty_reads;	/* reads that found nothing */
 	struct uet_lock lock;		/* protects what follows */
 	struct cq_entry *ring;
 	uint32_t mask;
@@ -174,6 +177,17 @@ static ssize_t take_locked(struct uet_cq *cq, void *buf, size_t count, fi_addr_t
 	return ret;
 }
 
+/*
+ * Nothing to read: now and then let others run. Where more threads spin than there are cores,
+ * the peer that would send something may be one of them, and waits for the end of our slice.
+ */
+static void give_way(struct uet_cq *cq)
+{
+	if (atomic_fetch_add_explicit(&cq->empty_reads, 1, memory_order_relaxed) %
+	    CQ_READS_PER_YIELD == CQ_READS_PER_YIELD - 1)
+		sched_yield();
+}
+
 static ssize_t cq_readfrom(struct fid_cq *fid, void *buf, size_t count, fi_addr_t *src_addr)
 {
 	struct uet_cq *cq = uet_container_of(fid, struct uet_cq, fid);
@@ -187,7 +201,10 @@ static ssize_t cq_readfrom(struct fid_cq *fid, void *buf, size_t count, fi_addr_
 	if (ret != -FI_EAGAIN)
 		return ret;
 	uet_progress_run(&cq->w.progress);
-	return take_locked(cq, buf, count, src_addr);
+	ret = take_locked(cq, buf, count, src_addr);
+	if (ret == -FI_EAGAIN)
+		give_way(cq);
+	return ret;
 }
 
 static ssize_t cq_read(struct fid_cq *fid, void *buf, size_t count)
