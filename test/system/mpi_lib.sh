@@ -85,7 +85,7 @@ mpi_run() {
 	while kill -0 $pid 2>/dev/null; do
 		now=$(open_ports "$low" $((low + 63)))
 		[ "$now" -le "$most" ] || most=$now
-		sleep 0.1
+		sleep 0.02
 	done
 	wait $pid || rc=$?
 	# Open MPI 5 ends its output with a zero byte.
