@@ -723,6 +723,7 @@ static void forked_child(void)
 	struct fi_info *hints = sys_hints(&opts);
 	int ret = fi_getinfo(FI_VERSION(1, 17), "127.0.0.1", NULL, FI_SOURCE, hints, &info);
 
+	fi_freeinfo(hints);
 	exit(ret == -FI_ENODATA ? 0 : 1);
 }
 

@@ -6,7 +6,9 @@
  */
 #include "pds_raw.h"
 
-#define ROUNDS	40
+#ifndef ROUNDS
+#define ROUNDS	8		/* more with make CPPFLAGS=-DROUNDS=... */
+#endif
 #define PACKETS	400
 
 static uint32_t pick(struct sim *s, uint32_t below)
