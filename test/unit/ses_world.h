@@ -250,4 +250,33 @@ static inline void w_verify(const uint8_t *buf, size_t len, uint64_t id)
 			fail_msg("byte %zu of message %llu differs", b, (unsigned long long)id);
 }
 
+/*
+ * A long message, sent as @how says from @first, that finds no room at its target, with small ones
+ * of @small behind it (and with @both as many the other way): the last waits until a
+ * receive at @to is posted for the long one, and then it does. @w is empty; @len bytes.
+ */
+static inline void w_not_clogged(struct w_world *w, struct w_send *how, bool both,
+				 uint8_t *first, size_t len, uint8_t *small, uint8_t *to)
+{
+	struct w_node *a, *b;
+	struct w_op s[40], back[40], r;
+	int i;
+
+	w->rxq.max_unexpected = 8;
+	a = w_add(w);
+	b = w_add(w);
+	w_post_send(a, b, first, len, how, &s[0]);
+	how->tag = 1;
+	for (i = 1; i < 40; i++)
+		w_post_send(a, b, small, 500, how, &s[i]);
+	for (i = 0; both && i < 40; i++)
+		w_post_send(b, a, small, 500, how, &back[i]);
+	w_run(w, 100 * MSEC);
+	assert_false(s[39].done);
+	w_recv(b, UET_SES_TAGGED, 0, to, len, &r);
+	w_wait_ok(w, &r);
+	w_wait_ok(w, &s[0]);
+	w_verify(to, len, 0);
+}
+
 #endif /* UET_TEST_SES_WORLD_H */

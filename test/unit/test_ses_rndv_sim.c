@@ -284,26 +284,9 @@ static void not_clogged(void **state)
 	for (m = 0; m < 4; m++) {
 		struct w_world *w = new_world(60 + m, 1024);
 		struct w_send how = *modes[m & 1];
-		struct w_node *a, *b;
-		struct w_op s[40], back[40], r;
-		int i;
 
-		w->rxq.max_unexpected = 8;
-		a = w_add(w);
-		b = w_add(w);
 		how.tagged = true;
-		w_post_send(a, b, out[0], BIG, &how, &s[0]);
-		how.tag = 1;
-		for (i = 1; i < 40; i++)
-			w_post_send(a, b, out[1], 500, &how, &s[i]);
-		for (i = 0; m >= 2 && i < 40; i++)	/* and the same the other way */
-			w_post_send(b, a, out[1], 500, &how, &back[i]);
-		w_run(w, 100 * MSEC);
-		assert_false(s[39].done);
-		w_recv(b, UET_SES_TAGGED, 0, in[0], BIG, &r);
-		w_wait_ok(w, &r);
-		w_wait_ok(w, &s[0]);
-		w_verify(in[0], BIG, 0);
+		w_not_clogged(w, &how, m >= 2, out[0], BIG, out[1], in[0]);
 		w_free(w);
 	}
 }
