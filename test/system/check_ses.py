@@ -223,7 +223,6 @@ class SesChecker:
             self.on_no_answer(pkt, msg)
         else:
             self.on_default(pkt, d, msg, sent, psn, cack)
-        d.plain = max(d.plain, psn)
 
     def on_real_answer(self, pkt, d, msg, sent, psn, cack):
         got = (pkt["ses.list"], pkt["ses.return_code"], pkt["ses.modified_length"])
@@ -267,14 +266,22 @@ class SesChecker:
         self.plain(pkt, OK)
         self.need(pkt["ses.modified_length"] in (0, msg.size), "modified_length %d of %d",
                   pkt["ses.modified_length"], msg.size)
-        # A hole below packets named before may close: then CACK jumps, and d is not yet told.
-        merged = cack > d.cack + 1 or any(
-            other not in d.named for other in range(d.plain + 1, psn))
         again = sent.count > 1 or sent.asked or psn in d.named
-        self.need(msg.whole or merged or again,
+        self.need(msg.whole or again or self.merged(d, psn, cack),
                   "DEFAULT_RESPONSE in the middle of a message (02, 7.1)")
         self.need(not sent.answer or d.clear >= psn, "a stored answer was lost")
         self.answers["DEFAULT"] += 1
+
+    @staticmethod
+    def merged(d, psn, cack):
+        """
+        Whether an ACK may stand for more packets than the one it names: for those of a hole that
+        closes (CACK jumps, and d is not yet told, or a hole further down holds it) and for
+        repeated ones.
+        """
+        return cack > d.cack + 1 or any(
+            other > cack and other not in d.named or d.sent[other].count > 1
+            for other in range(d.clear + 1, psn))
 
     # ---- end ----
 

@@ -60,7 +60,6 @@ class Direction:
         self.start = start
         self.sent = []
         self.named = set()      # acknowledged by name, with the answer
-        self.plain = -1         # the highest of them whose answer needs no clear
         self.cack = -1          # newest cumulative acknowledgement
         self.acked = -1         # highest PSN that may be cleared
         self.clear = -1         # newest CLEAR_PSN of the source
