@@ -54,7 +54,7 @@ static void cumulative_ack_completes(void **state)
 	raw_ack(&r, 4, 4);
 	assert_true(m->finished);
 	assert_int_equal(m->err, 0);
-	assert_int_equal(pdc()->ccc->inflight, 0);
+	assert_int_equal(pdc()->ccc->cms.inflight, 0);
 }
 
 static void named_packets_complete_beyond_cack(void **state)
@@ -205,7 +205,7 @@ static void sacked_packets_are_asked_for_not_repeated(void **state)
 	(void)state;
 	raw_ack_with(&r, 0, 0, 0, raw_ok, sizeof(raw_ok), 8, 3);	/* 1 and 2 arrived */
 	assert_int_equal(m->m.completed, 1);
-	assert_int_equal(pdc()->ccc->inflight, 0);
+	assert_int_equal(pdc()->ccc->cms.inflight, 0);
 	sim_run_for(&s, 7 * MSEC);
 	h = raw_take(&r, NULL);
 	assert_int_equal(h.type, UET_PDS_CP);
@@ -244,7 +244,7 @@ static void no_response_keeps_the_packet_open(void **state)
 	raw_take_request(&r);
 	raw_ack_with(&r, 1, 1, 0, later, sizeof(later), 8, 0);
 	assert_int_equal(m->m.completed, 1);
-	assert_int_equal(pdc()->ccc->inflight, 0);
+	assert_int_equal(pdc()->ccc->cms.inflight, 0);
 	/* Other messages go on meanwhile, and complete. */
 	other = post_and_take(1);
 	raw_ack(&r, 2, 2);
@@ -266,20 +266,20 @@ static void round_trip_samples(void **state)
 	post_and_take(1);
 	s.now += 100 * USEC;
 	raw_ack(&r, 0, 0);
-	assert_in_range(pdc()->ccc->srtt, 100 * USEC, 130 * USEC);
+	assert_in_range(pdc()->ccc->cms.srtt, 100 * USEC, 130 * USEC);
 	/* A repeated packet counts only if the ACK says that the repetition arrived. */
 	post_and_take(1);
 	sim_run_for(&s, 6 * MSEC);
 	assert_true(raw_take_request(&r).flags & UET_PDS_F_RETX);
 	s.now += 1 * SEC;
 	raw_ack(&r, 1, 1);
-	assert_in_range(pdc()->ccc->srtt, 100 * USEC, 130 * USEC);
+	assert_in_range(pdc()->ccc->cms.srtt, 100 * USEC, 130 * USEC);
 	post_and_take(1);
 	sim_run_for(&s, 6 * MSEC);
 	raw_take_request(&r);
 	s.now += 50 * MSEC;
 	raw_ack_with(&r, 2, 2, UET_PDS_F_RETX, raw_ok, sizeof(raw_ok), 8, 0);
-	assert_in_range(pdc()->ccc->srtt, 5 * MSEC, 10 * MSEC);
+	assert_in_range(pdc()->ccc->cms.srtt, 5 * MSEC, 10 * MSEC);
 }
 
 static void clear_travels_with_requests(void **state)

@@ -253,7 +253,7 @@ static void noise(void **state)
 	(void)state;
 	sim_two(&s, 5);
 	for (i = 0; i < 20000; i++) {
-		uint8_t buf[64];
+		uint8_t buf[64] = { 0 };
 		uint32_t n = pick(&s, sizeof(buf));
 
 		for (j = 0; j < n; j++)

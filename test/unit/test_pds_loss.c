@@ -131,7 +131,7 @@ static void timeouts_back_off(void **state)
 	}
 	assert_true(sim_run_done(&s, 1 * MSEC));
 	assert_int_equal(rtos(&s), 6);
-	assert_int_equal(sim_pdc(&s, 0)->ccc->window, 2048);
+	assert_int_equal(sim_pdc(&s, 0)->ccc->cms.window.size, 2048);
 	sim_free(&s);
 }
 
@@ -302,7 +302,7 @@ static void accounting_balances_under_loss(void **state)
 			sim_check(&s);
 		}
 		assert_int_equal(s.open, 0);
-		assert_int_equal(sim_pdc(&s, 0)->ccc->inflight, 0);
+		assert_int_equal(sim_pdc(&s, 0)->ccc->cms.inflight, 0);
 		sim_free(&s);
 	}
 }

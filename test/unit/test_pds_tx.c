@@ -147,7 +147,7 @@ static void window_in_bytes_is_kept(void **state)
 		for (; !raw_silent(&r); n++)
 			raw_take_request(&r);
 		assert_int_equal(n, 10000 / charge);
-		assert_int_equal(sim_pdc(&s, 1)->ccc->inflight, n * charge);
+		assert_int_equal(sim_pdc(&s, 1)->ccc->cms.inflight, n * charge);
 	}
 }
 

@@ -37,6 +37,17 @@ static inline bool uet_addr_same_host(const struct uet_addr *a, const struct uet
 	       memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
 }
 
+/* A hash of @a, mixed with @key; all bits are good. */
+static inline uint32_t uet_addr_hash(const struct uet_addr *a, uint32_t key)
+{
+	uint64_t w[3], h;
+
+	memcpy(w, a, sizeof(w));
+	h = (w[0] ^ w[1] << 32 ^ w[1] >> 32) * 0x9e3779b97f4a7c15ull;
+	h = (h ^ h >> 29 ^ w[2] ^ (uint64_t)key << 40) * 0xbf58476d1ce4e5b9ull;
+	return (uint32_t)(h >> 32);
+}
+
 /*
  * Convert socket address @sa of @len bytes. Returns 0, or -EINVAL when the family is
  * neither AF_INET nor AF_INET6 or @len is too short; @a is written on success only.

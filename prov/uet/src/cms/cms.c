@@ -8,15 +8,8 @@
 
 void uet_cms_init(struct uet_cms_ccc *ccc, const struct uet_cms_cfg *cfg)
 {
-	*ccc = (struct uet_cms_ccc){
-		.cfg = cfg,
-		.window = cfg->window_init,
-		.ssthresh = cfg->window_max,
-	};
-	if (ccc->window > cfg->window_max)
-		ccc->window = cfg->window_max;
-	if (ccc->window < cfg->mtu)
-		ccc->window = cfg->mtu;
+	*ccc = (struct uet_cms_ccc){ .cfg = cfg };
+	uet_cms_window_init(&ccc->window, cfg->window_init, cfg->mtu, cfg->window_max);
 }
 
 /* RFC 6298, section 2. */
@@ -36,87 +29,52 @@ static void take_rtt(struct uet_cms_ccc *ccc, uint64_t rtt)
 		ccc->srtt = 1;
 }
 
-static void shrink(struct uet_cms_ccc *ccc, uint32_t window)
+/* How long signs of one congestion event may keep coming. */
+static uint64_t event_time(const struct uet_cms_ccc *ccc)
 {
-	if (window < ccc->cfg->mtu)
-		window = ccc->cfg->mtu;
-	ccc->window = window;
-	ccc->acked_credit = 0;
+	return ccc->srtt ? ccc->srtt : ccc->cfg->rto_min;
 }
 
-/* At most one halving per round trip: what was in flight then may still be reported lost. */
-static void halve(struct uet_cms_ccc *ccc, uint64_t now)
+bool uet_cms_can_send(const struct uet_cms_ccc *ccc, uint32_t bytes)
 {
-	if (now < ccc->recover_until)
-		return;
-	shrink(ccc, ccc->window / 2);
-	ccc->ssthresh = ccc->window;
-	ccc->recover_until = now + (ccc->srtt ? ccc->srtt : ccc->cfg->rto_min);
+	return ccc->inflight == 0 || ccc->inflight + bytes <= ccc->window.size;
 }
 
-static void grow(struct uet_cms_ccc *ccc, uint32_t bytes)
+void uet_cms_on_send(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t now)
 {
-	uint64_t window = ccc->window;
-
-	if (ccc->window < ccc->ssthresh) {
-		window += bytes;
-	} else {
-		uint64_t credit = (uint64_t)ccc->acked_credit + bytes;
-
-		if (credit >= ccc->window) {
-			credit -= ccc->window;
-			window += ccc->cfg->mtu;
-		}
-		ccc->acked_credit = credit > UINT32_MAX ? UINT32_MAX : (uint32_t)credit;
-	}
-	ccc->window = (uint32_t)uet_min_u64(window, uet_max_u64(ccc->cfg->window_max,
-								ccc->cfg->mtu));
+	(void)now;
+	ccc->inflight += bytes;
 }
 
-void uet_cms_on_ack(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t rtt, bool ecn, uint64_t now)
+void uet_cms_on_ack(struct uet_cms_ccc *ccc, const struct uet_cms_ack *ack, uint64_t now)
 {
 	/* A window that is not used says nothing about what the path could carry. */
-	bool used = 2 * (uint64_t)ccc->inflight >= ccc->window;
+	bool used = 2 * (uint64_t)ccc->inflight >= ccc->window.size;
 
-	uet_cms_forget(ccc, bytes);
-	if (rtt)
-		take_rtt(ccc, rtt);
-	if (ecn)
-		halve(ccc, now);
-	else if (used && ccc->window < ccc->cfg->window_max)
-		grow(ccc, bytes);
+	uet_cms_forget(ccc, ack->bytes);
+	if (ack->rtt)
+		take_rtt(ccc, ack->rtt);
+	if (ack->ecn)
+		uet_cms_window_halve(&ccc->window, event_time(ccc), now);
+	else if (used)
+		uet_cms_window_grow(&ccc->window, ack->bytes);
 }
 
 void uet_cms_on_loss(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t now)
 {
 	uet_cms_forget(ccc, bytes);
-	halve(ccc, now);
+	uet_cms_window_halve(&ccc->window, event_time(ccc), now);
 }
 
 void uet_cms_on_timeout(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t now)
 {
 	uet_cms_forget(ccc, bytes);
-	if (now < ccc->timeout_until || ccc->window <= ccc->cfg->mtu)
-		return;
-	ccc->undo_window = ccc->window;
-	ccc->undo_ssthresh = ccc->ssthresh;
-	if (now >= ccc->recover_until)
-		ccc->ssthresh = ccc->window / 2 > ccc->cfg->mtu ? ccc->window / 2 :
-								  ccc->cfg->mtu;
-	shrink(ccc, ccc->cfg->mtu);
-	ccc->recover_until = now + (ccc->srtt ? ccc->srtt : ccc->cfg->rto_min);
-	ccc->timeout_until = now + uet_cms_rto(ccc, 0);
+	uet_cms_window_collapse(&ccc->window, event_time(ccc), uet_cms_rto(ccc, 0), now);
 }
 
 void uet_cms_on_spurious(struct uet_cms_ccc *ccc)
 {
-	if (!ccc->undo_window)
-		return;
-	if (ccc->window < ccc->undo_window)
-		ccc->window = ccc->undo_window;
-	ccc->ssthresh = ccc->undo_ssthresh;
-	ccc->undo_window = 0;
-	ccc->timeout_until = 0;
+	uet_cms_window_undo(&ccc->window);
 }
 
 uint64_t uet_cms_rto(const struct uet_cms_ccc *ccc, unsigned int retries)

@@ -25,6 +25,7 @@ struct uet_nic_tx {
 	struct uet_addr dst;
 	uint8_t tc;		/* enum uet_nic_class */
 	uint8_t iov_cnt;	/* 1 .. UET_NIC_TX_IOV; iov[0] = headers */
+	uint8_t path;		/* entropy, < nic->paths; 0: from the FEP's own port (D3, D12) */
 	uint32_t len;		/* sum of the iov lengths */
 	struct iovec iov[UET_NIC_TX_IOV];
 };
@@ -40,6 +41,14 @@ struct uet_nic_rx {
 	int err;
 	struct uet_addr src;	/* source address and port as received */
 	uint8_t tos;		/* DSCP << 2 | ECN as received */
+	uint8_t trim;		/* enum uet_nic_trim: the payload was cut off on the way */
+};
+
+/* Whether, and where, a switch trimmed a packet (UEC 3.6.17: told by its DSCP). */
+enum uet_nic_trim {
+	UET_NIC_WHOLE,
+	UET_NIC_TRIMMED,	/* inside the network */
+	UET_NIC_TRIMMED_LASTHOP, /* at the queue to this host */
 };
 
 #define UET_ECN_MASK	0x03
@@ -87,6 +96,7 @@ struct uet_nic {
 	const struct uet_nic_ops *ops;
 	struct uet_addr addr;	/* own address; peers send here */
 	uint32_t mtu;		/* largest UET packet (bytes above UDP) that fits the path */
+	uint8_t paths;		/* source ports that packets can leave from, >= 1 */
 	struct uet_nic_stats stats;
 };
 

@@ -213,6 +213,7 @@ int uet_udp_open(const struct uet_udp_cfg *cfg, struct uet_nic **nic)
 		return -ENOMEM;
 	u->nic.ops = &udp_ops;
 	u->nic.mtu = ip_len - overhead(cfg);
+	u->nic.paths = 1;
 	u->fd = -1;
 	u->area = MAP_FAILED;
 	u->tos[UET_NIC_DATA] = (uint8_t)(cfg->dscp_data << 2 | (cfg->ecn ? UET_ECN_ECT0 : 0));

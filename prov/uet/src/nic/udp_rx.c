@@ -165,6 +165,7 @@ static int split(struct uet_udp *u, struct uet_nic_rx *pkts, int max)
 		pkts[n].err = 0;
 		pkts[n].src = u->src;
 		pkts[n].tos = u->src_tos;
+		pkts[n].trim = UET_NIC_WHOLE;
 		u->pos += pkts[n].len;
 		u->left -= pkts[n].len;
 		u->nic.stats.rx_bytes += pkts[n].len;

@@ -132,6 +132,11 @@ static void set_fixed(struct uet_pds_cfg *pds)
 	pds->target_idle = 10000 * MS;
 	pds->linger = 2000 * MS;
 	pds->cms.window_init = 256 << 10;
+	/*
+	 * A receiving socket charges every packet, however small, for a buffer of about this size;
+	 * a window that counted bytes alone would overrun it with small packets.
+	 */
+	pds->cms.charge_min = 768;
 }
 
 static void store(const struct param *p, uint64_t value)

@@ -248,12 +248,15 @@ static void advance(struct uet_pdc *pdc)
 static void digest(struct uet_pds *pds, struct uet_pdc *pdc, struct news *news, uint32_t una,
 		   bool ecn, bool sacked)
 {
+	struct uet_cms_ack ack = { .bytes = news->bytes, .rtt = news->rtt, .ecn = ecn };
+
 	if (news->any) {
 		uet_pdc_moved(pds, pdc);
 		pdc->acked = pds->now;
 		if (uet_unlikely(news->early))
-			uet_loss_undo(pdc);
-		uet_cms_on_ack(pdc->ccc, news->bytes, news->rtt, ecn, pds->now);
+			uet_loss_undo(pds, pdc);
+		uet_cms_on_ack(&pdc->ccc->cms, &ack, pds->now);
+		uet_ccc_wake(pds, pdc->ccc);
 		pdc->reissues = 0;
 		/* Answered, yet the oldest is still open: maybe it was overtaken. */
 		if (uet_tx_una(pdc) == una && pdc->flight_cnt)

@@ -67,6 +67,7 @@ bool uet_batch_control(struct uet_pds *pds, const struct uet_addr *dst,
 		memcpy(hdr + n, ses, len);
 	t->dst = *dst;
 	t->tc = UET_NIC_CONTROL;
+	t->path = 0;
 	t->iov_cnt = 1;
 	t->len = (uint32_t)(n + len);
 	t->iov[0].iov_len = t->len;
@@ -115,6 +116,7 @@ int uet_batch_copy(struct uet_pds *pds, const struct uet_addr *dst, uint8_t tc,
 		memcpy(hdr + n, ses, ses_len);
 	t->dst = *dst;
 	t->tc = tc;
+	t->path = 0;
 	t->iov[0].iov_len = n + ses_len;
 	t->iov[1] = (struct iovec){ pds->batch.copy[pds->batch.count], (size_t)len };
 	t->iov_cnt = len ? 2 : 1;

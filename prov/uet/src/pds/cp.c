@@ -40,7 +40,7 @@ bool uet_cp_clear(struct uet_pds *pds, struct uet_pdc *pdc)
 		if (!uet_cp_send(pds, pdc, UET_CTL_PROBE, 0, pdc->tx_base))
 			return false;
 		pdc->probe_due = false;
-		uet_pdc_arm(pds, pdc, pds->now + uet_cms_rto(pdc->ccc, 0));
+		uet_pdc_arm(pds, pdc, pds->now + uet_cms_rto(&pdc->ccc->cms, 0));
 	}
 	return true;
 }

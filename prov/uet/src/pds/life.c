@@ -19,8 +19,6 @@ static void start(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t start_psn)
 	pdc->rx_next = start_psn;
 	pdc->rx_cack = pdc->rx_hi = pdc->rx_clear = start_psn - 1;
 	pdc->heard = pdc->busy_since = pds->now;
-	pdc->ccc = &pdc->own_ccc;
-	uet_cms_init(pdc->ccc, &pds->cfg.cms);
 }
 
 /* Random, and far from what the last PDC in the same slot used. */
@@ -74,6 +72,11 @@ struct uet_pdc *uet_pdc_open(struct uet_pds *pds, const struct uet_addr *dst, ui
 	pdc->peer = *dst;
 	pdc->mode = mode;
 	start(pds, pdc, pick_start(pds, pdc));
+	if (uet_ccc_attach(pds, pdc)) {
+		pds->initiators--;
+		uet_table_free(pds, pdc);
+		return NULL;
+	}
 	if (mode == UET_MODE_ROD)
 		queue_behind(pds, pdc);
 	uet_table_insert(pds, pdc);
@@ -100,6 +103,10 @@ struct uet_pdc *uet_pdc_accept(struct uet_pds *pds, const struct uet_pds_hdr *h,
 	pdc->mode = mode;
 	pdc->peer_id = h->spdcid;
 	start(pds, pdc, uet_pds_start_psn(h));
+	if (uet_ccc_attach(pds, pdc)) {
+		uet_table_free(pds, pdc);
+		return NULL;
+	}
 	uet_table_insert(pds, pdc);
 	uet_pdc_arm(pds, pdc, pds->now + uet_min_u64(pds->cfg.target_idle,
 						     2 * pds->cfg.peer_timeout));
@@ -240,11 +247,12 @@ static void release(struct uet_pds *pds, struct uet_pdc *pdc, int gone)
 	pdc->state = UET_PDC_CLOSED;
 	unlink_successors(pds, pdc);
 	uet_rx_forget(pds, pdc);
+	uet_ccc_leave_line(pds, pdc);
+	uet_ccc_forget(pds, pdc, pdc->flight_bytes);
+	uet_ccc_detach(pds, pdc);
 	uet_list_del(&pdc->ready);
 	uet_list_del(&pdc->pending);
 	uet_list_del(&pdc->idle);
-	uet_cms_forget(pdc->ccc, pdc->flight_bytes);
-	assert(pdc->ccc != &pdc->own_ccc || pdc->ccc->inflight == 0);
 	uet_tx_ring_destroy(pds, pdc);
 	if (!uet_linger_by_id(pds, pdc->id))
 		uet_linger_add(pds, pdc, false, 0);

@@ -85,7 +85,7 @@ void uet_loss_scan(struct uet_pds *pds, struct uet_pdc *pdc, bool sacked)
 	if (lost == 0)
 		return;
 	pds->stats.retx_sack += lost;
-	uet_cms_on_loss(pdc->ccc, bytes, pds->now);
+	uet_ccc_lost(pds, pdc, bytes);
 	uet_pdc_ready(pds, pdc);
 }
 
@@ -105,7 +105,7 @@ void uet_loss_delay(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn)
 		pause *= 2;
 	pause = uet_min_u64(pause, pds->cfg.nack_retx_max);
 	/* A refusal says nothing about the network: the window does not shrink. */
-	uet_cms_forget(pdc->ccc, uet_txd_leave(pdc, d));
+	uet_ccc_forget(pds, pdc, uet_txd_leave(pdc, d));
 	d->state = UET_TXD_DELAY;
 	d->when = pds->now + pause;
 	pdc->delay_cnt++;
@@ -119,7 +119,7 @@ void uet_loss_delay(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn)
 	if (d->nacks < NACK_DOUBLINGS)
 		d->nacks++;
 	if (pdc->mode == UET_MODE_ROD)
-		uet_cms_forget(pdc->ccc,
+		uet_ccc_forget(pds, pdc,
 			       uet_loss_go_back(pdc, psn + 1, &pds->stats.retx_goback));
 	uet_pdc_arm(pds, pdc, d->when);
 }
@@ -138,7 +138,7 @@ void uet_loss_accepted(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd 
 
 uint64_t uet_loss_rto(const struct uet_pds *pds, const struct uet_pdc *pdc, uint8_t retries)
 {
-	uint64_t rto = uet_cms_rto(pdc->ccc, retries);
+	uint64_t rto = uet_cms_rto(&pdc->ccc->cms, retries);
 
 	/* Nobody listens there at present: see often enough whether that has changed. */
 	if (uet_unlikely(pdc->refused_at))
@@ -156,7 +156,7 @@ static uint32_t time_out(struct uet_pdc *pdc, uint32_t psn)
 	return bytes;
 }
 
-void uet_loss_undo(struct uet_pdc *pdc)
+void uet_loss_undo(struct uet_pds *pds, struct uet_pdc *pdc)
 {
 	uint32_t psn;
 
@@ -169,9 +169,9 @@ void uet_loss_undo(struct uet_pdc *pdc)
 		d->state = UET_TXD_FLIGHT;
 		pdc->flight_cnt++;
 		pdc->flight_bytes += d->bytes;
-		uet_cms_on_send(pdc->ccc, d->bytes);
+		uet_cms_on_send(&pdc->ccc->cms, d->bytes, pds->now);
 	}
-	uet_cms_on_spurious(pdc->ccc);
+	uet_cms_on_spurious(&pdc->ccc->cms);
 }
 
 void uet_loss_hurry(struct uet_pds *pds, struct uet_pdc *pdc)
@@ -181,7 +181,7 @@ void uet_loss_hurry(struct uet_pds *pds, struct uet_pdc *pdc)
 	for (psn = uet_tx_una(pdc); psn != pdc->tx_next; psn++)
 		if (uet_txd_at(pdc, psn)->state != UET_TXD_DONE)
 			bytes += uet_txd_repeat(pdc, psn);
-	uet_cms_forget(pdc->ccc, bytes);
+	uet_ccc_forget(pds, pdc, bytes);
 	uet_pdc_ready(pds, pdc);
 }
 
@@ -214,7 +214,8 @@ static uint64_t check_flight(struct uet_pds *pds, struct uet_pdc *pdc)
 		return next;
 	pdc->eager_acks = EAGER_ACKS;
 	uet_pdc_unanswered(pdc);
-	uet_cms_on_timeout(pdc->ccc, bytes, pds->now);
+	uet_cms_on_timeout(&pdc->ccc->cms, bytes, pds->now);
+	uet_ccc_wake(pds, pdc->ccc);
 	uet_pdc_ready(pds, pdc);
 	return next;
 }

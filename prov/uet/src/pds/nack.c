@@ -44,7 +44,7 @@ static void repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 	bytes = uet_txd_repeat(pdc, h->psn);
 	pds->stats.retx_nack++;
 	if (bytes)
-		uet_cms_on_loss(pdc->ccc, bytes, pds->now);
+		uet_ccc_lost(pds, pdc, bytes);
 	uet_pdc_ready(pds, pdc);
 }
 
@@ -64,7 +64,7 @@ static void rewind_to(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet
 		return;
 	bytes = uet_loss_go_back(pdc, expected, &pds->stats.retx_goback);
 	if (bytes)
-		uet_cms_on_loss(pdc->ccc, bytes, pds->now);
+		uet_ccc_lost(pds, pdc, bytes);
 	uet_pdc_ready(pds, pdc);
 }
 
@@ -77,7 +77,7 @@ static void renumber(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t start)
 	    pdc->tx_cack != pdc->start_psn - 1 ||
 	    pdc->tx_next - pdc->tx_base > (uint32_t)pdc->flight_cnt + pdc->retx_cnt)
 		return;
-	uet_cms_forget(pdc->ccc, uet_loss_go_back(pdc, pdc->tx_base, &unused));
+	uet_ccc_forget(pds, pdc, uet_loss_go_back(pdc, pdc->tx_base, &unused));
 	uet_tx_renumber(pds, pdc, start);
 	uet_pdc_ready(pds, pdc);
 }

@@ -12,6 +12,7 @@
  *   nack.c   refusals, both ways                 cp.c     control packets, both ways
  *   life.c   opening, closing, failing           timer.c  the timer of a PDC
  *   rudi.c   RUDI, which knows no PDC            uud.c    UUD, which knows nothing
+ *   ccc.c    what the PDCs of one peer share
  *
  * A PDC has two directions. At its initiator tx is the forward direction and rx the return
  * direction; at its target it is the other way round. Both use one struct:
@@ -152,13 +153,12 @@ struct uet_pdc {
 	uint32_t clear_sent;	/* CLEAR_PSN of the last CLEAR_CMD or request */
 	uint32_t ar_bytes;	/* sent since the last AR */
 	uint16_t eager_acks;	/* lazy messages that get AR all the same: the peer needs it */
-	uint32_t flight_bytes;	/* this PDC's part of ccc->inflight */
+	uint32_t flight_bytes;	/* this PDC's part of ccc->cms.inflight */
 	uint32_t ring_mask;	/* with ring: size - 1 */
 	struct uet_txd *ring;	/* NULL: nothing was ever sent */
 	struct uet_list queue;	/* messages with packets that were never sent */
 	struct uet_list sent;	/* messages whose packets were all sent */
-	struct uet_cms_ccc *ccc; /* own_ccc, until PDCs of one {peer, class} share one */
-	struct uet_cms_ccc own_ccc;
+	struct uet_ccc *ccc;	/* shared by all PDCs of the peer */
 	uint64_t syn_retx;	/* ns: last repetition of a SYN packet; 0 never */
 
 	/* Destination side. */
@@ -196,6 +196,7 @@ struct uet_pdc {
 	struct uet_pdc *successor; /* ROD PDC that waits for this one */
 	struct uet_pdc *hash_next;
 	struct uet_list all, ready, pending, idle;
+	struct uet_list waiting; /* in ccc->waiting: the window held it up */
 	void *upper;
 	struct uet_addr peer;	/* where its packets come from */
 };
@@ -210,6 +211,27 @@ struct uet_batch {
 	struct uet_nic_tx tx[UET_PDS_BATCH];
 	uint8_t hdr[UET_PDS_BATCH][UET_PDS_HDR_ROOM];
 	uint8_t *copy[UET_PDS_BATCH];	/* payload memory of the entry; NULL until needed */
+};
+
+/*
+ * A congestion control context (UEC 3.6.12): what all PDCs to and from one peer FEP share. There
+ * is one traffic class, that of the endpoint.
+ */
+struct uet_ccc {
+	struct uet_addr peer;	/* where its PDCs' packets go */
+	uint32_t users;		/* PDCs */
+	struct uet_cms_ccc cms;
+	struct uet_list waiting; /* PDCs that the window holds up, in the order of their turns */
+	struct uet_list unused;	/* in cccs.unused while it has no users */
+	uint64_t unused_since;	/* ns */
+	struct uet_ccc *hash_next;
+};
+
+struct uet_cccs {
+	struct uet_ccc **buckets;
+	uint32_t bucket_mask;
+	struct uet_pool pool;
+	struct uet_list unused;	/* longest out of use first */
 };
 
 struct uet_slot {
@@ -237,6 +259,7 @@ struct uet_pds {
 	struct uet_rand rand;
 	struct uet_timers timers;
 	struct uet_table table;
+	struct uet_cccs cccs;
 	struct uet_pool pdcs, storeds, lingers_pool, rings[UET_PDS_RING_SIZES];
 	struct uet_stored *spare; /* taken before a request is delivered */
 	struct uet_list all;	/* every PDC */
@@ -438,6 +461,36 @@ const struct uet_linger *uet_linger_by_id(const struct uet_pds *pds, uint16_t id
 bool uet_linger_match(const struct uet_pds *pds, const struct uet_addr *src, uint16_t spdcid,
 		      uint32_t start_psn);
 
+/* ---- ccc.c ---- */
+
+/* Allocate the table of CCCs. Returns 0 or -ENOMEM (then uet_ccc_destroy). */
+int uet_ccc_create(struct uet_pds *pds);
+
+/* Free all CCCs. */
+void uet_ccc_destroy(struct uet_pds *pds);
+
+/* Give @pdc the CCC of pdc->dst, new or known from before. Returns 0 or -ENOMEM. */
+int uet_ccc_attach(struct uet_pds *pds, struct uet_pdc *pdc);
+
+/* @pdc, which has nothing in flight any more, is about to vanish. */
+void uet_ccc_detach(struct uet_pds *pds, struct uet_pdc *pdc);
+
+/* May @pdc, which has sent @sent packets in a row, use the window now? */
+bool uet_ccc_my_turn(const struct uet_pdc *pdc, uint32_t sent);
+
+/* The window, or others' turns, hold @pdc up after @sent packets: it is pumped again in turn. */
+void uet_ccc_stand_in_line(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t sent);
+
+/* @pdc does not wait for the window (any more). */
+void uet_ccc_leave_line(struct uet_pds *pds, struct uet_pdc *pdc);
+
+/* The window of @ccc may have opened: let the first that waits for it be pumped. */
+void uet_ccc_wake(struct uet_pds *pds, struct uet_ccc *ccc);
+
+/* uet_cms_on_loss and uet_cms_forget for packets of @pdc, and what follows for those who wait. */
+void uet_ccc_lost(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t bytes);
+void uet_ccc_forget(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t bytes);
+
 /* ---- batch.c ---- */
 
 /* True when a packet may be added; hands a full batch to the NIC first. */
@@ -510,7 +563,7 @@ uint32_t uet_txd_leave(struct uet_pdc *pdc, struct uet_txd *d);
 uint32_t uet_txd_repeat(struct uet_pdc *pdc, uint32_t psn);
 
 /* The last time-out was too early: what it queued for repetition is on its way still. */
-void uet_loss_undo(struct uet_pdc *pdc);
+void uet_loss_undo(struct uet_pds *pds, struct uet_pdc *pdc);
 
 /*
  * Queue every packet in flight from @psn on for repetition (go-back-N), for good if a time-out

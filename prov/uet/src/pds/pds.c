@@ -59,7 +59,7 @@ int uet_pds_create(const struct uet_pds_cfg *cfg, struct uet_nic *nic,
 	uet_list_init(&pds->finished);
 	pds->batch.seq = 1;	/* 0 marks descriptors that never were in a batch */
 	uet_pool_init(&pds->copies, nic->mtu, 8, UET_PDS_BATCH);
-	if (uet_rudi_create(pds) || uet_table_create(pds)) {
+	if (uet_rudi_create(pds) || uet_table_create(pds) || uet_ccc_create(pds)) {
 		uet_pds_destroy(pds);
 		return -ENOMEM;
 	}
@@ -72,6 +72,7 @@ void uet_pds_destroy(struct uet_pds *pds)
 	uint32_t i;
 
 	uet_table_destroy(pds);
+	uet_ccc_destroy(pds);
 	uet_rudi_destroy(pds);
 	uet_timers_destroy(&pds->timers);
 	uet_pool_destroy(&pds->copies);

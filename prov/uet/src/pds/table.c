@@ -62,12 +62,7 @@ static struct uet_addr peer_key(const struct uet_pds *pds, const struct uet_addr
 
 static uint32_t bucket_of(const struct uet_pds *pds, const struct uet_addr *addr, uint32_t key)
 {
-	uint64_t w[3], h;
-
-	memcpy(w, addr, sizeof(w));
-	h = (w[0] ^ w[1] << 32 ^ w[1] >> 32) * 0x9e3779b97f4a7c15ull;
-	h = (h ^ h >> 29 ^ w[2] ^ (uint64_t)key << 40) * 0xbf58476d1ce4e5b9ull;
-	return (uint32_t)(h >> 32) & pds->table.bucket_mask;
+	return uet_addr_hash(addr, key) & pds->table.bucket_mask;
 }
 
 /* An identifier whose slot is free and that no late packet can still mean; 0 if none. */
@@ -114,6 +109,7 @@ struct uet_pdc *uet_table_alloc(struct uet_pds *pds)
 	uet_list_init(&pdc->ready);
 	uet_list_init(&pdc->pending);
 	uet_list_init(&pdc->idle);
+	uet_list_init(&pdc->waiting);
 	uet_list_add_tail(&pds->all, &pdc->all);
 	uet_timer_init(&pdc->timer, uet_pdc_timer);
 	slot_of(pds, id)->pdc = pdc;

@@ -65,7 +65,7 @@ static uint64_t check_stuck(struct uet_pds *pds, struct uet_pdc *pdc)
 	pdc->probe_due = true;
 	uet_pdc_pend(pds, pdc);
 	uet_pdc_unanswered(pdc);
-	return pds->now + uet_cms_rto(pdc->ccc, pdc->silent);
+	return pds->now + uet_cms_rto(&pdc->ccc->cms, pdc->silent);
 }
 
 /* Work is open. Returns the next deadline; 0 when the PDC has ended. */

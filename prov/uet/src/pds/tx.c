@@ -3,14 +3,6 @@
 
 #include <errno.h>
 
-/* UDP header and the allowance for IP and Ethernet in congestion accounting (UEC 3.6.12). */
-#define NOMINAL_EXTRA	48u
-/*
- * A receiving socket charges every packet, however small, for a buffer of about this size;
- * a window that counted bytes alone would overrun it with small packets.
- */
-#define CHARGE_MIN	768u
-
 /* ---- ring ---- */
 
 static uint32_t ring_class(uint32_t size)
@@ -118,13 +110,9 @@ int uet_tx_renumber(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t start)
 
 /* ---- packets ---- */
 
-static uint16_t charge(uint32_t len)
+static uint16_t charge(const struct uet_pds *pds, uint32_t len)
 {
-	uint32_t bytes = len + NOMINAL_EXTRA;
-
-	if (bytes < CHARGE_MIN)
-		return CHARGE_MIN;
-	return bytes > UINT16_MAX ? UINT16_MAX : (uint16_t)bytes;
+	return (uint16_t)uet_min_u64(uet_cms_size(&pds->cfg.cms, len), UINT16_MAX);
 }
 
 /* Identifiers and SYN of a packet with PSN @h->psn (5.2 of the wire notes). */
@@ -159,6 +147,7 @@ struct uet_nic_tx *uet_tx_describe(struct uet_pds *pds, const struct uet_addr *d
 
 	t->dst = *dst;
 	t->tc = UET_NIC_DATA;
+	t->path = 0;
 	t->iov[0].iov_len = hdr_len + fill->ses_len;
 	for (i = 0; i < fill->iov_cnt; i++)
 		t->iov[1 + i] = fill->iov[i];
@@ -201,7 +190,7 @@ static void take_off(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd *d
 	d->order = ++pdc->tx_order;
 	pdc->flight_cnt++;
 	pdc->flight_bytes += d->bytes;
-	uet_cms_on_send(pdc->ccc, d->bytes);
+	uet_cms_on_send(&pdc->ccc->cms, d->bytes, pds->now);
 }
 
 /* Send the control packet of @psn, which has a descriptor. */
@@ -239,17 +228,20 @@ bool uet_tx_ctl(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t ctl)
 	pdc->tx_next++;
 	pdc->tx_end++;
 	take_off(pds, pdc, d);
-	uet_pdc_arm(pds, pdc, pds->now + uet_cms_rto(pdc->ccc, 0));
+	uet_pdc_arm(pds, pdc, pds->now + uet_cms_rto(&pdc->ccc->cms, 0));
 	return true;
 }
 
 /* ---- pump ---- */
 
+/* What became of an attempt to send a packet. */
+enum sent { SENT, WINDOW_SHUT, OTHERWISE_HELD };
+
 /* The packet with @bytes is the last one that the window allows for now. */
 static bool is_last_allowed(const struct uet_pdc *pdc, uint32_t bytes)
 {
 	return pdc->tx_next + 1 - pdc->tx_cack > pdc->tx_mpr ||
-	       pdc->ccc->inflight + 2 * bytes > pdc->ccc->window;
+	       !uet_cms_can_send(&pdc->ccc->cms, 2 * bytes);
 }
 
 /* True when the described packet must carry AR. */
@@ -276,31 +268,31 @@ static bool may_repeat(const struct uet_pdc *pdc)
 	return true;
 }
 
-/* Repeat the lowest packet that waits for it. False when nothing can go now. */
-static bool send_repeat(struct uet_pds *pds, struct uet_pdc *pdc)
+/* Repeat the lowest packet that waits for it. */
+static enum sent send_repeat(struct uet_pds *pds, struct uet_pdc *pdc)
 {
 	struct uet_pds_fill fill;
 	struct uet_nic_tx *t;
 	struct uet_txd *d;
 
 	if (!may_repeat(pdc))
-		return false;
+		return OTHERWISE_HELD;
 	if (uet_psn_diff(pdc->retx_psn, uet_tx_una(pdc)) < 0)
 		pdc->retx_psn = uet_tx_una(pdc);
 	while (uet_txd_at(pdc, pdc->retx_psn)->state != UET_TXD_RETX)
 		pdc->retx_psn++;
 	d = uet_txd_at(pdc, pdc->retx_psn);
 	if (pdc->retx_psn - pdc->tx_cack > pdc->tx_mpr)
-		return false;
+		return OTHERWISE_HELD;
 
 	if (d->msg) {
-		if (!uet_cms_can_send(pdc->ccc, d->bytes))
-			return false;
+		if (!uet_cms_can_send(&pdc->ccc->cms, d->bytes))
+			return WINDOW_SHUT;
 		t = uet_tx_describe(pds, &pdc->dst, UET_PDS_REQ_LEN, d->msg, d->index, &fill);
 		dispatch(pds, pdc, t, pdc->retx_psn, fill.next_hdr,
 			 UET_PDS_F_RETX | UET_PDS_F_AR);
 	} else if (!dispatch_ctl(pds, pdc, pdc->retx_psn, UET_PDS_F_RETX)) {
-		return false;
+		return OTHERWISE_HELD;
 	}
 	if (!pdc->peer_id)
 		pdc->syn_retx = pds->now;
@@ -309,7 +301,7 @@ static bool send_repeat(struct uet_pds *pds, struct uet_pdc *pdc)
 	pds->stats.retx_rto += d->timed_out;
 	uet_txd_leave(pdc, d);
 	take_off(pds, pdc, d);
-	return true;
+	return SENT;
 }
 
 /* True when a packet may be sent for the first time, as far as its PDC is concerned. */
@@ -322,8 +314,8 @@ static bool may_send_new(const struct uet_pdc *pdc)
 	return pdc->retx_cnt == 0 && !uet_tx_window_shut(pdc);
 }
 
-/* Send the next packet of the first message. False when the window does not allow it. */
-static bool send_new(struct uet_pds *pds, struct uet_pdc *pdc)
+/* Send the next packet of the first message. */
+static enum sent send_new(struct uet_pds *pds, struct uet_pdc *pdc)
 {
 	struct uet_pds_msg *msg = uet_list_entry(uet_list_first(&pdc->queue),
 						 struct uet_pds_msg, link);
@@ -334,9 +326,11 @@ static bool send_new(struct uet_pds *pds, struct uet_pdc *pdc)
 	uint8_t flags = 0;
 
 	t = uet_tx_describe(pds, &pdc->dst, UET_PDS_REQ_LEN, msg, msg->next, &fill);
-	bytes = charge(t->len);
-	if (!uet_cms_can_send(pdc->ccc, bytes) || !ring_room(pds, pdc))
-		return false;
+	bytes = charge(pds, t->len);
+	if (!uet_cms_can_send(&pdc->ccc->cms, bytes))
+		return WINDOW_SHUT;
+	if (!ring_room(pds, pdc))
+		return OTHERWISE_HELD;
 	if (asks_for_ack(pdc, &fill, t->len, bytes))
 		flags = UET_PDS_F_AR;
 
@@ -355,29 +349,43 @@ static bool send_new(struct uet_pds *pds, struct uet_pdc *pdc)
 		uet_list_add_tail(&pdc->sent, &msg->link);
 		pdc->hold_cnt = 0;
 	}
-	return true;
+	return SENT;
+}
+
+/* Send what @pdc has as long as its turn lasts. Returns the number of packets. */
+static uint32_t take_turn(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	enum sent result = SENT;
+	uint32_t sent = 0;
+
+	while (pdc->retx_cnt || may_send_new(pdc)) {
+		if (!uet_batch_room(pds)) {
+			uet_pdc_ready(pds, pdc);
+			return sent;
+		}
+		result = WINDOW_SHUT;
+		if (uet_ccc_my_turn(pdc, sent))
+			result = pdc->retx_cnt ? send_repeat(pds, pdc) : send_new(pds, pdc);
+		if (result != SENT)
+			break;
+		sent++;
+	}
+	if (result == WINDOW_SHUT)
+		uet_ccc_stand_in_line(pds, pdc, sent);
+	else
+		uet_ccc_leave_line(pds, pdc);
+	return sent;
 }
 
 void uet_tx_pump(struct uet_pds *pds, struct uet_pdc *pdc)
 {
-	bool sent = false;
-
 	/* The initiator learns our PDCID from an ACK: that goes before return data. */
 	if (uet_unlikely(!pdc->initiator && pdc->urgent) && !uet_ack_send(pds, pdc)) {
 		uet_pdc_ready(pds, pdc);
 		return;
 	}
-	while (pdc->retx_cnt || may_send_new(pdc)) {
-		if (!uet_batch_room(pds)) {
-			uet_pdc_ready(pds, pdc);
-			break;
-		}
-		if (pdc->retx_cnt ? !send_repeat(pds, pdc) : !send_new(pds, pdc))
-			break;
-		sent = true;
-	}
-	if (sent)
-		uet_pdc_arm(pds, pdc, pds->now + uet_cms_rto(pdc->ccc, 0));
+	if (take_turn(pds, pdc))
+		uet_pdc_arm(pds, pdc, pds->now + uet_cms_rto(&pdc->ccc->cms, 0));
 	if (uet_unlikely(uet_tx_held_up(pdc)) && pdc->clear_sent != uet_tx_clear(pdc)) {
 		/* Only answers that we have not cleared keep the window shut. */
 		pdc->clear_due = true;
