@@ -281,7 +281,8 @@ static void multi_recv(struct sys *s, const void *arg)
 
 		sys_post(&e, fi_recvmsg(e.ep, &msg, FI_MULTI_RECV | FI_COMPLETION));
 	}
-	sys_barrier(s, &e);
+	/* Not driven: what arrives now is for the loop below. */
+	sys_barrier(s, NULL);
 	for (at = 0, i = 0; i < 3; at += len[i++]) {
 		struct sys_op sent = { 0 };
 
