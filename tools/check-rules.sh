@@ -41,7 +41,8 @@ for dir in "$src"/*/; do
 		"$dir"*.[ch])
 done
 
-files=("$src"/*/*.[ch] include/rdma/*.h test/unit/*.[ch] test/system/*.[ch])
+files=("$src"/*/*.[ch] include/rdma/*.h test/unit/*.[ch] test/sim/*.[ch]
+	test/system/*.[ch])
 for f in "${files[@]}"; do
 	head -n 1 "$f" | grep -q '^/\* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only \*/$' ||
 		offence "$f:1: the licence line is missing"

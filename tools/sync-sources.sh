@@ -28,15 +28,15 @@ list() {
 	uet_*_files)
 		floor=${1#uet_}; floor=${floor%_files}
 		exists prov/uet/src/"$floor"/*.c prov/uet/src/"$floor"/*.h ;;
-	unit_programs | system_programs)
+	unit_programs | sim_programs | system_programs)
 		programs "${1%_programs}" | uses_no_mpi | sed 's/\.c$//' ;;
 	system_mpi_programs)
 		programs system | uses_mpi | sed 's/\.c$//' ;;
 	bench_programs)
 		exists fabtests/benchmarks/*.c | sed 's/\.c$//' ;;
-	unit_sources | system_sources)
+	unit_sources | sim_sources | system_sources)
 		programs "${1%_sources}" ;;
-	unit_helpers | system_helpers)
+	unit_helpers | sim_helpers | system_helpers)
 		{ exists test/"${1%_helpers}"/*.h
 		  comm -23 <(exists test/"${1%_helpers}"/*.c) <(programs "${1%_helpers}"); } ;;
 	public_headers)
