@@ -6,29 +6,40 @@
 
 #include "sim/event.h"
 
+__extension__ typedef unsigned __int128 uet_sim_key;
+
 #define WAYS 4u
+#define ROOT (WAYS - 1)	/* entries before the root: children share a cache line */
 
 static uint32_t source_of(const struct uet_sim_event *e)
 {
 	return (uint32_t)e->order & (UET_SIM_SOURCES - 1);
 }
 
+/* One number to compare by: no branch for the processor to guess wrong. */
+static uet_sim_key key(const struct uet_sim_event *e)
+{
+	return (uet_sim_key)e->time << 64 | e->order;
+}
+
 static bool before(const struct uet_sim_event *a, const struct uet_sim_event *b)
 {
-	return a->time < b->time || (a->time == b->time && a->order < b->order);
+	return key(a) < key(b);
 }
 
 static int grow(struct uet_sim_events *ev, uint32_t room)
 {
-	struct uet_sim_event *heap;
+	struct uet_sim_event *mem;
 	uint32_t *pos;
 
-	if (room > UET_SIM_SOURCES)
+	if (room > UET_SIM_SOURCES ||
+	    posix_memalign((void **)&mem, WAYS * sizeof(*mem), (room + ROOT) * sizeof(*mem)))
 		return -ENOMEM;
-	heap = realloc(ev->heap, room * sizeof(*heap));
-	if (!heap)
-		return -ENOMEM;
-	ev->heap = heap;
+	if (ev->count)
+		memcpy(mem + ROOT, ev->heap, ev->count * sizeof(*mem));
+	free(ev->memory);
+	ev->memory = mem;
+	ev->heap = mem + ROOT;
 	pos = realloc(ev->pos, room * sizeof(*pos));
 	if (!pos)
 		return -ENOMEM;
@@ -53,7 +64,7 @@ int uet_sim_events_init(struct uet_sim_events *ev, uint32_t sources)
 
 void uet_sim_events_destroy(struct uet_sim_events *ev)
 {
-	free(ev->heap);
+	free(ev->memory);
 	free(ev->pos);
 	memset(ev, 0, sizeof(*ev));
 }
@@ -90,15 +101,29 @@ static void sift_up(struct uet_sim_events *ev, uint32_t i, struct uet_sim_event 
 	put(ev, i, e);
 }
 
+/* The first one of the @cnt events at @e. */
+static uint32_t first_of(const struct uet_sim_event *e, uint32_t cnt)
+{
+	uet_sim_key best = key(e), k;
+	uint32_t i, first = 0;
+
+	for (i = 1; i < cnt; i++) {
+		k = key(&e[i]);
+		first = k < best ? i : first;
+		best = k < best ? k : best;
+	}
+	return first;
+}
+
 static void sift_down(struct uet_sim_events *ev, uint32_t i, struct uet_sim_event e)
 {
-	uint32_t child, end, best;
+	uint32_t child, best;
 
 	while ((child = WAYS * i + 1) < ev->count) {
-		end = child + WAYS < ev->count ? child + WAYS : ev->count;
-		for (best = child++; child < end; child++)
-			if (before(&ev->heap[child], &ev->heap[best]))
-				best = child;
+		if (uet_likely(child + WAYS <= ev->count))
+			best = child + first_of(&ev->heap[child], WAYS);
+		else
+			best = child + first_of(&ev->heap[child], ev->count - child);
 		if (!before(&ev->heap[best], &e))
 			break;
 		put(ev, i, ev->heap[best]);

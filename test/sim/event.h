@@ -24,7 +24,7 @@ struct uet_sim_event {
 };
 
 struct uet_sim_events {
-	struct uet_sim_event *heap;
+	struct uet_sim_event *heap, *memory;
 	uint32_t *pos;
 	uint32_t count;		/* in the heap */
 	uint32_t sources;	/* that exist */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* A host's NIC: copies what is sent, collects what arrives. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -180,6 +181,8 @@ void uet_sim_host_arrive(struct uet_sim_net *net, int64_t id, struct uet_sim_pkt
 	bool idle = !h->inbox.head;
 
 	if (h->state == UET_SIM_HOST_SILENT) {
+		if (id >= 0)
+			net->links[id].stats.lost++;
 		uet_sim_pkt_put(net, p);
 		return;
 	}
@@ -202,13 +205,8 @@ void uet_sim_host_arrive(struct uet_sim_net *net, int64_t id, struct uet_sim_pkt
 
 static void take_back(struct uet_sim_host *h)
 {
-	struct uet_sim_pkt *p;
-
-	while (h->lent.head) {
-		p = uet_sim_pop(&h->lent);
-		h->net->memory += uet_sim_pkt_memory(h->net, p);
-		uet_sim_pkt_put(h->net, p);
-	}
+	while (h->lent_cnt)
+		uet_sim_data_put(h->net, h->lent[--h->lent_cnt]);
 }
 
 static void hand_out(struct uet_sim_host *h, struct uet_nic_rx *rx)
@@ -216,27 +214,40 @@ static void hand_out(struct uet_sim_host *h, struct uet_nic_rx *rx)
 	struct uet_sim_pkt *p = uet_sim_pop(&h->inbox);
 
 	h->waiting -= uet_sim_wire(p);
-	h->net->memory -= uet_sim_pkt_memory(h->net, p);
-	uet_sim_push(&h->lent, p);
-	*rx = (struct uet_nic_rx){ .err = p->err };
 	if (p->err) {
-		rx->src = addr_of(p->src, p->dport);
-		return;
+		*rx = (struct uet_nic_rx){ .err = p->err, .src = addr_of(p->src, p->dport) };
+	} else {
+		*rx = (struct uet_nic_rx){
+			.data = p->data, .len = p->len, .tos = p->tos, .trim = p->trim,
+			.src = addr_of(p->src, p->sport),
+		};
+		h->nic.stats.rx_packets++;
+		h->nic.stats.rx_bytes += p->len;
 	}
-	rx->src = addr_of(p->src, p->sport);
-	rx->data = p->data;
-	rx->len = p->len;
-	rx->tos = p->tos;
-	rx->trim = p->trim;
-	h->nic.stats.rx_packets++;
-	h->nic.stats.rx_bytes += p->len;
+	h->lent[h->lent_cnt++] = uet_sim_pkt_open(h->net, p);
+}
+
+static int make_room(struct uet_sim_host *h, int max)
+{
+	struct uet_sim_data *lent;
+
+	if (max <= (int)h->lent_room)
+		return 0;
+	lent = realloc(h->lent, (size_t)max * sizeof(*lent));
+	if (!lent)
+		return -ENOMEM;
+	h->lent = lent;
+	h->lent_room = (uint32_t)max;
+	return 0;
 }
 
 static int host_rx(struct uet_nic *nic, struct uet_nic_rx *pkts, int max)
 {
 	struct uet_sim_host *h = (struct uet_sim_host *)nic;
-	int n;
+	int n, ret = make_room(h, max);
 
+	if (ret)
+		return ret;
 	nic->stats.rx_calls++;
 	take_back(h);
 	for (n = 0; n < max && h->inbox.head; n++)
@@ -274,6 +285,12 @@ void uet_sim_host_init(struct uet_sim_net *net, uint32_t index)
 	h->nic.addr = addr_of(index, PORT);
 	h->nic.mtu = net->cfg.mtu;
 	h->nic.paths = net->cfg.paths;
+}
+
+void uet_sim_host_free(struct uet_sim_net *net, uint32_t index)
+{
+	take_back(&net->hosts[index]);
+	free(net->hosts[index].lent);
 }
 
 void uet_sim_net_flush_host(struct uet_sim_net *net, uint32_t host)

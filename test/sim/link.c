@@ -12,15 +12,14 @@ int uet_sim_link_init(struct uet_sim_net *net, uint32_t id)
 {
 	const struct uet_sim_net_cfg *c = &net->cfg;
 	struct uet_sim_link *l = &net->links[id];
-	bool host = l->from.kind == UET_SIM_HOST || l->to.kind == UET_SIM_HOST;
+	bool host = l->from_kind == UET_SIM_HOST || l->to_kind == UET_SIM_HOST;
 
 	if (uet_sim_net_link_rate(net, id, host ? c->link_rate : c->fabric_rate))
 		return -EINVAL;
-	l->propagation = c->propagation * PSEC;
 	l->limit[UET_SIM_LOW] = c->queue;
 	l->limit[UET_SIM_HIGH] = c->control_queue;
 	/* The NIC looks at its room before it takes a packet. */
-	if (l->from.kind == UET_SIM_HOST)
+	if (l->from_kind == UET_SIM_HOST)
 		l->limit[UET_SIM_LOW] = l->limit[UET_SIM_HIGH] = UINT32_MAX;
 	l->up = true;
 	l->routed = true;
@@ -32,12 +31,21 @@ int uet_sim_link_init(struct uet_sim_net *net, uint32_t id)
 /* When this link next needs work. */
 static void reschedule(struct uet_sim_net *net, const struct uet_sim_link *l)
 {
-	bool queued = l->queued[UET_SIM_HIGH] || l->queued[UET_SIM_LOW];
-	uint64_t next = l->flight.head ? l->flight.head->at : UET_TIME_NEVER;
+	uint64_t next = l->flight.head ? l->flight_at : UET_TIME_NEVER;
 
-	if (queued && (l->eager || next == UET_TIME_NEVER) && l->free_at < next)
+	if (uet_sim_depth(l) && (l->eager || next == UET_TIME_NEVER) && l->free_at < next)
 		next = l->free_at;
 	uet_sim_events_set(&net->events, (uint32_t)(l - net->links), next);
+}
+
+/* @p is on its way. Packets of one link do not overtake each other there. */
+static void fly(struct uet_sim_link *l, struct uet_sim_pkt *p)
+{
+	if (l->flight.head)
+		l->flight.tail->next_at = p->at;
+	else
+		l->flight_at = p->at;
+	uet_sim_push(&l->flight, p);
 }
 
 /* ---- faults ---- */
@@ -77,7 +85,7 @@ static void duplicate(struct uet_sim_net *net, struct uet_sim_link *l, const str
 	if (!c)
 		return;
 	l->stats.duplicated++;
-	uet_sim_push(&l->flight, c);
+	fly(l, c);
 }
 
 /* @p is on the wire of a link with faults. */
@@ -103,7 +111,7 @@ static void fly_badly(struct uet_sim_net *net, struct uet_sim_link *l, struct ue
 	if (uet_sim_chance(&l->rand, f->reorder))
 		delay(net, l, p);
 	else
-		uet_sim_push(&l->flight, p);
+		fly(l, p);
 }
 
 /* ---- leaving ---- */
@@ -128,22 +136,22 @@ static void depart(struct uet_sim_net *net, struct uet_sim_link *l, struct uet_s
 	uint32_t wire = uet_sim_wire(p);
 
 	l->free_at = time + (wire * l->ps_byte >> 16);
-	p->at = l->free_at + l->propagation;
+	p->at = l->free_at + net->propagation;
 	l->stats.packets++;
 	l->stats.bytes += wire;
 	net->hops++;
-	if (uet_unlikely(l->traced))
+	if (uet_unlikely(l->odd && l->traced))
 		uet_sim_trace_packet(net, l, p, time);
-	if (uet_unlikely(l->faulty))
+	if (uet_unlikely(l->odd && l->faulty))
 		fly_badly(net, l, p);
 	else
-		uet_sim_push(&l->flight, p);
+		fly(l, p);
 }
 
 /* Count the time until @time that bytes have spent in the queues. */
 static void account(struct uet_sim_link *l, uint64_t time)
 {
-	uint64_t bytes = (uint64_t)l->queued[UET_SIM_LOW] + l->queued[UET_SIM_HIGH];
+	uint64_t bytes = uet_sim_depth(l);
 
 	if (bytes)
 		l->stats.queue_time += (double)(bytes * (time - l->settled)) / PSEC;
@@ -156,13 +164,13 @@ void uet_sim_link_settle(struct uet_sim_net *net, struct uet_sim_link *l)
 	uint64_t time;
 	int prio;
 
-	while ((l->queued[UET_SIM_HIGH] || l->queued[UET_SIM_LOW]) && l->free_at <= net->now) {
+	while (uet_sim_depth(l) && l->free_at <= net->now) {
 		prio = l->queue[UET_SIM_HIGH].head ? UET_SIM_HIGH : UET_SIM_LOW;
 		time = l->free_at;
 		account(l, time);
 		p = uet_sim_pop(&l->queue[prio]);
 		l->queued[prio] -= uet_sim_wire(p);
-		if (prio == UET_SIM_LOW && net->cfg.ecn_max && l->from.kind != UET_SIM_HOST)
+		if (prio == UET_SIM_LOW && net->cfg.ecn_max && l->from_kind != UET_SIM_HOST)
 			mark(net, l, p);
 		depart(net, l, p, time);
 	}
@@ -174,7 +182,7 @@ void uet_sim_link_settle(struct uet_sim_net *net, struct uet_sim_link *l)
 /* Make @p, for which there is no room, one of the urgent ones. */
 static void trim(struct uet_sim_net *net, struct uet_sim_link *l, struct uet_sim_pkt *p)
 {
-	bool last = l->to.kind == UET_SIM_HOST;
+	bool last = l->to_kind == UET_SIM_HOST;
 
 	uet_sim_pkt_cut(net, p, net->cfg.trim_size);
 	p->trim = last ? UET_NIC_TRIMMED_LASTHOP : UET_NIC_TRIMMED;
@@ -191,8 +199,6 @@ static bool full(const struct uet_sim_link *l, const struct uet_sim_pkt *p)
 
 static void enqueue(struct uet_sim_net *net, struct uet_sim_link *l, struct uet_sim_pkt *p)
 {
-	uint64_t bytes;
-
 	if (full(l, p) && p->prio == UET_SIM_LOW && net->cfg.trim_size &&
 	    p->len > net->cfg.trim_size)
 		trim(net, l, p);
@@ -203,9 +209,7 @@ static void enqueue(struct uet_sim_net *net, struct uet_sim_link *l, struct uet_
 	}
 	uet_sim_push(&l->queue[p->prio], p);
 	l->queued[p->prio] += uet_sim_wire(p);
-	bytes = (uint64_t)l->queued[UET_SIM_LOW] + l->queued[UET_SIM_HIGH];
-	if (bytes > l->stats.queue_max)
-		l->stats.queue_max = bytes;
+	l->stats.queue_max = uet_max_u64(l->stats.queue_max, uet_sim_depth(l));
 }
 
 void uet_sim_link_send(struct uet_sim_net *net, uint32_t id, struct uet_sim_pkt *p)
@@ -232,11 +236,11 @@ static void arrive(struct uet_sim_net *net, uint32_t id, struct uet_sim_pkt *p)
 	struct uet_sim_link *l = &net->links[id];
 	int64_t next;
 
-	if (l->to.kind == UET_SIM_HOST) {
+	if (l->to_kind == UET_SIM_HOST) {
 		uet_sim_host_arrive(net, id, p);
 		return;
 	}
-	next = uet_sim_route(net, l->to, p);
+	next = uet_sim_route(net, l, p);
 	if (next < 0) {
 		l->stats.lost++;
 		uet_sim_pkt_put(net, p);
@@ -251,13 +255,15 @@ void uet_sim_link_event(struct uet_sim_net *net, uint32_t id)
 	struct uet_sim_pkt *p = NULL;
 
 	uet_sim_link_settle(net, l);
-	if (l->flight.head && l->flight.head->at <= net->now)
+	if (l->flight.head && l->flight_at <= net->now) {
 		p = uet_sim_pop(&l->flight);
+		l->flight_at = p->next_at;
+	}
 	reschedule(net, l);
 	if (p)
 		arrive(net, id, p);
-	if (uet_unlikely(l->eager && l->from.kind == UET_SIM_HOST))
-		uet_sim_host_room(net, l->from.index);
+	if (uet_unlikely(l->eager && l->from_kind == UET_SIM_HOST))
+		uet_sim_host_room(net, l->from);
 }
 
 void uet_sim_link_late(struct uet_sim_net *net, uint32_t id, uint32_t epoch,
@@ -286,7 +292,7 @@ void uet_sim_link_eager(struct uet_sim_net *net, uint32_t id, bool eager)
 void uet_sim_link_flush(struct uet_sim_net *net, uint32_t id)
 {
 	struct uet_sim_link *l = &net->links[id];
-	struct uet_sim_timer t = { .kind = UET_SIM_ROOM, .link = l->from.index };
+	struct uet_sim_timer t = { .kind = UET_SIM_ROOM, .link = l->from };
 	int prio;
 
 	uet_sim_link_settle(net, l);
@@ -294,7 +300,7 @@ void uet_sim_link_flush(struct uet_sim_net *net, uint32_t id)
 		l->stats.lost += uet_sim_pkt_drop(net, &l->queue[prio]);
 		l->queued[prio] = 0;
 	}
-	if (l->from.kind == UET_SIM_HOST)
+	if (l->from_kind == UET_SIM_HOST)
 		uet_sim_timer_add(net, &t, net->now);
 	reschedule(net, l);
 }
@@ -354,6 +360,7 @@ void uet_sim_net_link_faults(struct uet_sim_net *net, uint32_t link,
 		l->faults.reorder = 0;
 	l->faulty = l->faults.drop || l->faults.duplicate || l->faults.corrupt ||
 		    l->faults.reorder;
+	l->odd = l->faulty || l->traced;
 }
 
 const struct uet_sim_link_stats *uet_sim_net_link_stats(struct uet_sim_net *net, uint32_t link)
@@ -367,5 +374,5 @@ uint64_t uet_sim_net_link_queue(struct uet_sim_net *net, uint32_t link)
 	struct uet_sim_link *l = &net->links[link];
 
 	uet_sim_link_settle(net, l);
-	return (uint64_t)l->queued[UET_SIM_LOW] + l->queued[UET_SIM_HIGH];
+	return uet_sim_depth(l);
 }

@@ -2,6 +2,7 @@
 /* The simulated network as a whole: its life, time, and one-off events. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "sim/net_priv.h"
 
@@ -48,10 +49,13 @@ static int build(struct uet_sim_net *net)
 	struct uet_rand salts;
 	uint32_t i;
 
-	net->links = calloc(s->links, sizeof(net->links[0]));
+	/* Whole cache lines; the rest of the structure relies on zeroes. */
+	if (posix_memalign((void **)&net->links, 64, s->links * sizeof(net->links[0])))
+		return -ENOMEM;
+	memset(net->links, 0, s->links * sizeof(net->links[0]));
 	net->hosts = calloc(net->cfg.hosts, sizeof(net->hosts[0]));
 	net->salt = calloc(switches(s) + 1, sizeof(net->salt[0]));
-	if (!net->links || !net->hosts || !net->salt ||
+	if (!net->hosts || !net->salt ||
 	    uet_sim_events_init(&net->events, s->links + net->cfg.hosts))
 		return -ENOMEM;
 	uet_sim_wire_up(net);
@@ -78,6 +82,7 @@ int uet_sim_net_create(const struct uet_sim_net_cfg *cfg, const struct uet_sim_n
 	n->ops = *ops;
 	n->owner = owner;
 	set_defaults(&n->cfg);
+	n->propagation = cfg->propagation * PSEC;
 	uet_sim_pkts_init(n, cfg->mtu);
 	if (sane(&n->cfg))
 		ret = uet_sim_shape(n);
@@ -92,7 +97,11 @@ int uet_sim_net_create(const struct uet_sim_net_cfg *cfg, const struct uet_sim_n
 
 void uet_sim_net_destroy(struct uet_sim_net *net)
 {
+	uint32_t i;
+
 	uet_sim_net_trace(net, NULL, NULL, 0);
+	for (i = 0; net->hosts && i < net->cfg.hosts; i++)
+		uet_sim_host_free(net, i);
 	uet_sim_events_destroy(&net->events);
 	uet_pool_destroy(&net->pkts);
 	uet_pool_destroy(&net->small);

@@ -89,13 +89,13 @@ struct uet_sim_net_ops {
 /* Counters of one link in one direction; all only grow. */
 struct uet_sim_link_stats {
 	uint64_t packets, bytes;	/* sent on the wire */
+	uint64_t queue_max;		/* bytes */
+	double queue_time;		/* integral of queued bytes over time, byte ns */
 	uint64_t marked, trimmed;
 	uint64_t dropped;		/* no room in the queue */
 	uint64_t overrun;		/* no room in the buffer of the host at the end */
 	uint64_t lost;			/* by fault, or the link is down */
 	uint64_t duplicated, corrupted, reordered;
-	uint64_t queue_max;		/* bytes */
-	double queue_time;		/* integral of queued bytes over time, byte ns */
 };
 
 /* What becomes of packets to a host. */

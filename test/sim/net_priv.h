@@ -26,6 +26,7 @@ enum { UET_SIM_HIGH, UET_SIM_LOW, UET_SIM_PRIOS };
 
 struct uet_sim_pkt {
 	struct uet_sim_pkt *next;
+	uint64_t next_at;	/* ps: when next arrives, so that nobody must look at it */
 	uint8_t *data;		/* NULL: a report (err) */
 	uint64_t at;		/* ps: when it arrives at the end of the link it is on */
 	uint32_t len;		/* UET bytes */
@@ -33,7 +34,7 @@ struct uet_sim_pkt {
 	uint32_t leaf;		/* of dst */
 	uint32_t hash;		/* of what ECMP looks at */
 	uint16_t sport, dport;	/* report: those of the packet that was refused */
-	uint16_t err;
+	uint8_t err;
 	uint8_t tos, trim, prio;
 	bool big;		/* which pool data comes from */
 };
@@ -44,31 +45,39 @@ struct uet_sim_fifo {
 
 enum uet_sim_kind { UET_SIM_HOST, UET_SIM_LEAF, UET_SIM_SPINE, UET_SIM_CORE };
 
-struct uet_sim_node {
-	uint32_t index;
-	uint8_t kind;		/* enum uet_sim_kind */
-};
-
+/* By cache lines: every packet needs the first and third, one that must wait also the second. */
 struct uet_sim_link {
 	struct uet_sim_fifo flight;
-	struct uet_sim_fifo queue[UET_SIM_PRIOS];
+	uint64_t flight_at;	/* ps: when its first packet arrives */
 	uint64_t free_at;	/* ps: when the serialiser has sent what it has */
 	uint64_t ps_byte;	/* ps for a byte << 16 */
-	uint64_t propagation;	/* ps */
-	uint32_t queued[UET_SIM_PRIOS];	/* bytes */
-	uint32_t limit[UET_SIM_PRIOS];
 	uint64_t settled;	/* ps: queue_time counts until then */
-	struct uet_sim_node from, to;
+	uint32_t queued[UET_SIM_PRIOS];	/* bytes */
+	uint32_t to;		/* index of the node at the end */
+	uint8_t to_kind;	/* enum uet_sim_kind */
 	bool up;
-	bool routed;		/* ECMP believes that it is up */
 	bool eager;		/* somebody waits for packets to leave: an event for each */
-	bool traced;
-	bool faulty;		/* some chance in faults is not 0 */
+	bool odd;		/* traced or faulty */
+
+	struct uet_sim_fifo queue[UET_SIM_PRIOS];
+	uint32_t limit[UET_SIM_PRIOS];
+	uint32_t from;
 	uint32_t epoch;		/* counts failures */
 	uint32_t trace_id;
+	uint8_t from_kind;
+	bool routed;		/* ECMP believes that it is up */
+	bool traced;
+	bool faulty;		/* some chance in faults is not 0 */
 	struct uet_rand rand;
+
 	struct uet_sim_link_stats stats;
 	struct uet_sim_faults faults;
+} __attribute__((aligned(64)));
+
+/* Bytes of a packet. */
+struct uet_sim_data {
+	uint8_t *data;
+	bool big;
 };
 
 struct uet_sim_host {
@@ -76,7 +85,8 @@ struct uet_sim_host {
 	struct uet_sim_net *net;
 	uint32_t index, leaf;
 	struct uet_sim_fifo inbox;
-	struct uet_sim_fifo lent;	/* what the last rx() gave away */
+	struct uet_sim_data *lent;	/* what the last rx() gave away */
+	uint32_t lent_cnt, lent_room;
 	uint64_t waiting;	/* bytes in the inbox, as on the wire */
 	uint8_t state;		/* enum uet_sim_host_state */
 	uint8_t blocked;	/* bit of each priority that was refused */
@@ -116,6 +126,7 @@ struct uet_sim_net {
 	struct uet_sim_net_ops ops;
 	void *owner;
 	uint64_t now;		/* ps */
+	uint64_t propagation;	/* ps */
 	struct uet_sim_events events;	/* sources: links, hosts' alarms, timers */
 	struct uet_sim_link *links;
 	struct uet_sim_host *hosts;
@@ -130,6 +141,12 @@ struct uet_sim_net {
 	FILE *trace;
 	int trace_err;
 };
+
+/* Bytes that wait in the queues of @l. */
+static inline uint64_t uet_sim_depth(const struct uet_sim_link *l)
+{
+	return (uint64_t)l->queued[UET_SIM_HIGH] + l->queued[UET_SIM_LOW];
+}
 
 static inline uint32_t uet_sim_wire(const struct uet_sim_pkt *p)
 {
@@ -179,8 +196,11 @@ struct uet_sim_pkt *uet_sim_pkt_copy(struct uet_sim_net *net, const struct uet_s
 /* Keep the first @len bytes of @p only. */
 void uet_sim_pkt_cut(struct uet_sim_net *net, struct uet_sim_pkt *p, uint32_t len);
 
-/* Memory that @p takes. */
-uint32_t uet_sim_pkt_memory(const struct uet_sim_net *net, const struct uet_sim_pkt *p);
+/* Return @p, but not its bytes, which are the caller's then. */
+struct uet_sim_data uet_sim_pkt_open(struct uet_sim_net *net, struct uet_sim_pkt *p);
+
+/* Return the bytes of a packet. */
+void uet_sim_data_put(struct uet_sim_net *net, struct uet_sim_data d);
 
 /* ---- topo.c ---- */
 
@@ -190,8 +210,8 @@ int uet_sim_shape(struct uet_sim_net *net);
 /* Join the nodes: from and to of each link, and leaf of each host. */
 void uet_sim_wire_up(struct uet_sim_net *net);
 
-/* The link over which node @at sends @p on, or -1: no way. */
-int64_t uet_sim_route(const struct uet_sim_net *net, struct uet_sim_node at,
+/* The link over which the switch at the end of @l sends @p on, or -1: no way. */
+int64_t uet_sim_route(const struct uet_sim_net *net, const struct uet_sim_link *l,
 		      const struct uet_sim_pkt *p);
 
 /* ---- link.c ---- */
@@ -225,6 +245,9 @@ void uet_sim_link_noticed(struct uet_sim_net *net, uint32_t id);
 
 /* Set up host @index. */
 void uet_sim_host_init(struct uet_sim_net *net, uint32_t index);
+
+/* Free what host @index holds. */
+void uet_sim_host_free(struct uet_sim_net *net, uint32_t index);
 
 /* @p has arrived at its host over link @id (-1: from itself). */
 void uet_sim_host_arrive(struct uet_sim_net *net, int64_t id, struct uet_sim_pkt *p);

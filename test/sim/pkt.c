@@ -20,11 +20,11 @@ void uet_sim_pkts_init(struct uet_sim_net *net, uint32_t mtu)
 	uet_pool_init(&net->big, big, 64, 0);
 }
 
-uint32_t uet_sim_pkt_memory(const struct uet_sim_net *net, const struct uet_sim_pkt *p)
+static size_t memory(const struct uet_sim_net *net, const struct uet_sim_pkt *p)
 {
 	if (!p->data)
-		return (uint32_t)net->pkts.size;
-	return (uint32_t)(net->pkts.size + (p->big ? net->big.size : net->small.size));
+		return net->pkts.size;
+	return net->pkts.size + (p->big ? net->big.size : net->small.size);
 }
 
 static uint8_t *get_data(struct uet_sim_net *net, bool big)
@@ -32,10 +32,10 @@ static uint8_t *get_data(struct uet_sim_net *net, bool big)
 	return uet_pool_get(big ? &net->big : &net->small);
 }
 
-static void put_data(struct uet_sim_net *net, struct uet_sim_pkt *p)
+void uet_sim_data_put(struct uet_sim_net *net, struct uet_sim_data d)
 {
-	if (p->data)
-		uet_pool_put(p->big ? &net->big : &net->small, p->data);
+	if (d.data)
+		uet_pool_put(d.big ? &net->big : &net->small, d.data);
 }
 
 struct uet_sim_pkt *uet_sim_pkt_get(struct uet_sim_net *net, uint32_t len)
@@ -51,15 +51,22 @@ struct uet_sim_pkt *uet_sim_pkt_get(struct uet_sim_net *net, uint32_t len)
 		return NULL;
 	}
 	p->len = len;
-	net->memory += uet_sim_pkt_memory(net, p);
+	net->memory += memory(net, p);
 	return p;
+}
+
+struct uet_sim_data uet_sim_pkt_open(struct uet_sim_net *net, struct uet_sim_pkt *p)
+{
+	struct uet_sim_data d = { .data = p->data, .big = p->big };
+
+	net->memory -= memory(net, p);
+	uet_pool_put(&net->pkts, p);
+	return d;
 }
 
 void uet_sim_pkt_put(struct uet_sim_net *net, struct uet_sim_pkt *p)
 {
-	net->memory -= uet_sim_pkt_memory(net, p);
-	put_data(net, p);
-	uet_pool_put(&net->pkts, p);
+	uet_sim_data_put(net, uet_sim_pkt_open(net, p));
 }
 
 uint32_t uet_sim_pkt_drop(struct uet_sim_net *net, struct uet_sim_fifo *f)
@@ -91,6 +98,7 @@ struct uet_sim_pkt *uet_sim_pkt_copy(struct uet_sim_net *net, const struct uet_s
 
 void uet_sim_pkt_cut(struct uet_sim_net *net, struct uet_sim_pkt *p, uint32_t len)
 {
+	struct uet_sim_data old = { .data = p->data, .big = true };
 	uint8_t *data;
 
 	p->len = len;
@@ -100,9 +108,9 @@ void uet_sim_pkt_cut(struct uet_sim_net *net, struct uet_sim_pkt *p, uint32_t le
 	if (!data)
 		return;
 	memcpy(data, p->data, len);
-	net->memory -= uet_sim_pkt_memory(net, p);
-	put_data(net, p);
+	net->memory -= memory(net, p);
+	uet_sim_data_put(net, old);
 	p->data = data;
 	p->big = false;
-	net->memory += uet_sim_pkt_memory(net, p);
+	net->memory += memory(net, p);
 }

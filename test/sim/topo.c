@@ -96,18 +96,17 @@ int uet_sim_shape(struct uet_sim_net *net)
 
 /* ---- wiring ---- */
 
-static struct uet_sim_node node(uint8_t kind, uint32_t index)
+static void join(struct uet_sim_net *net, uint32_t up, enum uet_sim_kind kind, uint32_t lower,
+		 uint32_t upper)
 {
-	return (struct uet_sim_node){ .kind = kind, .index = index };
-}
+	/* In a pair there is nothing above a host. */
+	enum uet_sim_kind above = net->cfg.topology == UET_SIM_PAIR ? kind : kind + 1;
+	struct uet_sim_link *l = &net->links[up];
 
-static void join(struct uet_sim_net *net, uint32_t up, struct uet_sim_node lower,
-		 struct uet_sim_node upper)
-{
-	net->links[up].from = lower;
-	net->links[up].to = upper;
-	net->links[up + 1].from = upper;
-	net->links[up + 1].to = lower;
+	l[0].from_kind = l[1].to_kind = (uint8_t)kind;
+	l[0].to_kind = l[1].from_kind = (uint8_t)above;
+	l[0].from = l[1].to = lower;
+	l[0].to = l[1].from = upper;
 }
 
 /* The link up from leaf @leaf to spine @j of its pod; the next one comes down. */
@@ -130,13 +129,12 @@ static void wire_fabric(struct uet_sim_net *net)
 	for (leaf = 0; leaf < s->leaves; leaf++) {
 		pod = leaf / s->leaves_per_pod;
 		for (n = 0; n < s->spines; n++)
-			join(net, leaf_up(s, leaf, n), node(UET_SIM_LEAF, leaf),
-			     node(UET_SIM_SPINE, pod * s->spines + n));
+			join(net, leaf_up(s, leaf, n), UET_SIM_LEAF, leaf, pod * s->spines + n);
 	}
 	for (spine = 0; spine < s->pods * s->spines; spine++)
 		for (n = 0; n < s->cores; n++)
-			join(net, spine_up(s, spine, n), node(UET_SIM_SPINE, spine),
-			     node(UET_SIM_CORE, spine % s->spines * s->cores + n));
+			join(net, spine_up(s, spine, n), UET_SIM_SPINE, spine,
+			     spine % s->spines * s->cores + n);
 }
 
 void uet_sim_wire_up(struct uet_sim_net *net)
@@ -144,13 +142,12 @@ void uet_sim_wire_up(struct uet_sim_net *net)
 	uint32_t h;
 
 	if (net->cfg.topology == UET_SIM_PAIR) {
-		join(net, 0, node(UET_SIM_HOST, 0), node(UET_SIM_HOST, 1));
+		join(net, 0, UET_SIM_HOST, 0, 1);
 		return;
 	}
 	for (h = 0; h < net->cfg.hosts; h++) {
 		net->hosts[h].leaf = h / net->shape.hosts_per_leaf;
-		join(net, 2 * h, node(UET_SIM_HOST, h),
-		     node(UET_SIM_LEAF, net->hosts[h].leaf));
+		join(net, 2 * h, UET_SIM_HOST, h, net->hosts[h].leaf);
 	}
 	wire_fabric(net);
 }
@@ -247,21 +244,21 @@ static int64_t route_spine(const struct uet_sim_net *net, uint32_t spine,
 	return k < 0 ? k : (int64_t)spine_up(s, spine, (uint32_t)k);
 }
 
-int64_t uet_sim_route(const struct uet_sim_net *net, struct uet_sim_node at,
+int64_t uet_sim_route(const struct uet_sim_net *net, const struct uet_sim_link *l,
 		      const struct uet_sim_pkt *p)
 {
 	const struct uet_sim_shape *s = &net->shape;
 	uint32_t j;
 
-	switch (at.kind) {
+	switch (l->to_kind) {
 	case UET_SIM_LEAF:
-		return route_leaf(net, at.index, p);
+		return route_leaf(net, l->to, p);
 	case UET_SIM_SPINE:
-		return route_spine(net, at.index, p);
+		return route_spine(net, l->to, p);
 	default:
-		j = at.index / s->cores;
+		j = l->to / s->cores;
 		return spine_up(s, p->leaf / s->leaves_per_pod * s->spines + j,
-				at.index % s->cores) + 1;
+				l->to % s->cores) + 1;
 	}
 }
 
@@ -286,25 +283,24 @@ const char *uet_sim_net_link_name(const struct uet_sim_net *net, uint32_t link, 
 {
 	const struct uet_sim_link *l = &net->links[link];
 
-	snprintf(buf, len, "%s%u>%s%u", kind_name(net, l->from.kind), l->from.index,
-		 kind_name(net, l->to.kind), l->to.index);
+	snprintf(buf, len, "%s%u>%s%u", kind_name(net, l->from_kind), l->from,
+		 kind_name(net, l->to_kind), l->to);
 	return buf;
 }
 
 /* Read a node's name at *@text and step over it; false if it is none. */
-static bool parse(const struct uet_sim_net *net, const char **text, struct uet_sim_node *n)
+static bool parse(const struct uet_sim_net *net, const char **text, uint8_t *kind, uint32_t *index)
 {
 	const char *name;
 	size_t len;
 	char *end;
-	uint8_t kind;
 
-	for (kind = UET_SIM_HOST; kind <= UET_SIM_CORE; kind++) {
-		name = kind_name(net, kind);
+	for (*kind = UET_SIM_HOST; *kind <= UET_SIM_CORE; ++*kind) {
+		name = kind_name(net, *kind);
 		len = strlen(name);
 		if (strncmp(*text, name, len) || (*text)[len] < '0' || (*text)[len] > '9')
 			continue;
-		*n = node(kind, (uint32_t)strtoul(*text + len, &end, 10));
+		*index = (uint32_t)strtoul(*text + len, &end, 10);
 		*text = end;
 		return true;
 	}
@@ -313,16 +309,17 @@ static bool parse(const struct uet_sim_net *net, const char **text, struct uet_s
 
 int64_t uet_sim_net_link_find(const struct uet_sim_net *net, const char *name)
 {
-	struct uet_sim_node from, to;
+	uint8_t from_kind, to_kind;
 	const struct uet_sim_link *l;
-	uint32_t i;
+	uint32_t from, to, i;
 
-	if (!parse(net, &name, &from) || *name++ != '>' || !parse(net, &name, &to) || *name)
+	if (!parse(net, &name, &from_kind, &from) || *name++ != '>' ||
+	    !parse(net, &name, &to_kind, &to) || *name)
 		return -1;
 	for (i = 0; i < net->shape.links; i++) {
 		l = &net->links[i];
-		if (l->from.kind == from.kind && l->from.index == from.index &&
-		    l->to.kind == to.kind && l->to.index == to.index)
+		if (l->from_kind == from_kind && l->from == from && l->to_kind == to_kind &&
+		    l->to == to)
 			return i;
 	}
 	return -1;
@@ -340,9 +337,10 @@ static uint32_t fabric_links(const struct uet_sim_net *net, uint32_t a, uint32_t
 	return 4;
 }
 
-static uint64_t across(const struct uet_sim_link *l, uint32_t len)
+static uint64_t across(const struct uet_sim_net *net, uint32_t link, uint32_t len)
 {
-	return ((len + UET_SIM_WIRE) * l->ps_byte >> 16) + l->propagation;
+	return ((len + UET_SIM_WIRE) * net->links[link].ps_byte >> 16) +
+	       net->cfg.propagation * PSEC;
 }
 
 /* One way, in ps. */
@@ -353,8 +351,8 @@ static uint64_t one_way(const struct uet_sim_net *net, uint32_t a, uint32_t b, u
 			  net->cfg.propagation * PSEC;
 
 	if (net->cfg.topology == UET_SIM_PAIR)
-		return across(&net->links[a], len);
-	return across(&net->links[2 * a], len) + across(&net->links[2 * b + 1], len) +
+		return across(net, a, len);
+	return across(net, 2 * a, len) + across(net, 2 * b + 1, len) +
 	       fabric_links(net, a, b) * fabric;
 }
 

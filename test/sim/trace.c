@@ -164,8 +164,8 @@ static void trace_link(struct uet_sim_net *net, uint32_t link, bool traced)
 
 	uet_sim_link_settle(net, l);
 	l->traced = traced;
-	uet_sim_link_eager(net, link, l->from.kind == UET_SIM_HOST &&
-				      net->hosts[l->from.index].blocked);
+	l->odd = l->traced || l->faulty;
+	uet_sim_link_eager(net, link, l->from_kind == UET_SIM_HOST && net->hosts[l->from].blocked);
 }
 
 static int end_trace(struct uet_sim_net *net)
