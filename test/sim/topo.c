@@ -291,6 +291,7 @@ const char *uet_sim_net_link_name(const struct uet_sim_net *net, uint32_t link, 
 /* Read a node's name at *@text and step over it; false if it is none. */
 static bool parse(const struct uet_sim_net *net, const char **text, uint8_t *kind, uint32_t *index)
 {
+	unsigned long n;
 	const char *name;
 	size_t len;
 	char *end;
@@ -300,9 +301,10 @@ static bool parse(const struct uet_sim_net *net, const char **text, uint8_t *kin
 		len = strlen(name);
 		if (strncmp(*text, name, len) || (*text)[len] < '0' || (*text)[len] > '9')
 			continue;
-		*index = (uint32_t)strtoul(*text + len, &end, 10);
+		n = strtoul(*text + len, &end, 10);
+		*index = (uint32_t)n;
 		*text = end;
-		return true;
+		return n <= UINT32_MAX;
 	}
 	return false;
 }

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
+#include "base/rand.h"
 #include "base/util.h"
 #include "sim/net.h"
 
