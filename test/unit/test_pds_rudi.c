@@ -195,6 +195,33 @@ static void shortage_at_the_target_delays(void **state)
 	sim_free(&s);
 }
 
+/* Nothing would ever change: only the message that was refused ends. */
+static void fatal_refusal_ends_the_message(void **state)
+{
+	static const uint8_t codes[] = { UET_NACK_EXP_FATAL, UET_NACK_CLOSING_IN_ERR,
+					 UET_NACK_UNEXP_EVENT };
+	struct sim s;
+	struct sim_msg *m, *other;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(codes); i++) {
+		sim_two(&s, 1);
+		s.end[1].nack_code = codes[i];
+		s.end[1].nack_left = 1;
+		m = sim_post(&s, 0, 1, UET_MODE_RUDI, 50, 10);
+		other = sim_post(&s, 0, 1, UET_MODE_RUDI, 5, 10);
+		assert_true(sim_run_done(&s, 1 * SEC));
+		assert_int_equal(m->err, -EIO);
+		assert_int_equal(m->nack, codes[i]);
+		assert_int_equal(other->err, 0);
+		assert_int_equal(sim_stats(&s, 0)->retx_nack, 0);
+		assert_int_equal(s.end[0].pds->rudi.msgs.used + s.end[0].pds->rudi.txds.used, 0);
+		assert_true(uet_pds_idle(s.end[0].pds));
+		sim_free(&s);
+	}
+}
+
 static void stopped_messages_end(void **state)
 {
 	struct uet_pds_cfg cfg = sim_cfg();
@@ -493,6 +520,7 @@ int main(void)
 		cmocka_unit_test(refusals_of_the_host_count),
 		cmocka_unit_test(owner_that_slept_does_not_give_up),
 		cmocka_unit_test(shortage_at_the_target_delays),
+		cmocka_unit_test(fatal_refusal_ends_the_message),
 		cmocka_unit_test(stopped_messages_end),
 		cmocka_unit_test(requests_look_right),
 		cmocka_unit_test(strangers_do_not_answer),

@@ -124,7 +124,7 @@ static void rx_normal(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet
 	}
 }
 
-static bool is_fatal(uint8_t code)
+bool uet_nack_is_fatal(uint8_t code)
 {
 	switch (code) {
 	case UET_NACK_INV_DPDCID:
@@ -186,7 +186,7 @@ void uet_nack_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct 
 		return;
 	pds->stats.nack_rx_code[uet_nack_slot(h->nack_code)]++;
 	uet_pdc_heard(pds, pdc);
-	if (is_fatal(h->nack_code)) {
+	if (uet_nack_is_fatal(h->nack_code)) {
 		rx_fatal(pds, pdc, h->nack_code);
 		return;
 	}

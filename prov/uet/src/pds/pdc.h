@@ -679,6 +679,9 @@ void uet_acked_finish(struct uet_pds *pds, struct uet_pds_msg *msg);
 void uet_nack_send(struct uet_pds *pds, uint16_t spdcid, const struct uet_pds_hdr *h,
 		   const struct uet_pkt *pkt, uint8_t code, uint32_t payload);
 
+/* Does @code, which came with a NACK, refuse for good what it refuses? */
+bool uet_nack_is_fatal(uint8_t code);
+
 /* A NACK arrived. */
 void uet_nack_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct uet_pkt *pkt);
 

@@ -274,7 +274,7 @@ static void drop_packets(struct uet_pds *pds, struct uet_list *list,
 	}
 }
 
-static void fail(struct uet_pds *pds, struct uet_rudi_msg *rm, int err)
+static void fail(struct uet_pds *pds, struct uet_rudi_msg *rm, int err, uint8_t nack)
 {
 	struct uet_pds_msg *msg = rm->msg;
 
@@ -283,7 +283,7 @@ static void fail(struct uet_pds *pds, struct uet_rudi_msg *rm, int err)
 	uet_batch_scrub(pds, msg);
 	release(pds, rm);
 	pds->msgs--;
-	pds->ops->done(pds->upper, msg, err, 0);
+	pds->ops->done(pds->upper, msg, err, nack);
 }
 
 /* The error with which @rm ends now; 0 if its peer may still answer. */
@@ -309,7 +309,7 @@ static bool fail_one(struct uet_pds *pds, struct uet_list *list)
 		int err = verdict(pds, rm);
 
 		if (err) {
-			fail(pds, rm, err);
+			fail(pds, rm, err, 0);
 			return true;
 		}
 	}
@@ -387,7 +387,7 @@ static bool report_one(struct uet_pds *pds, struct uet_rudi_msg *rm, int err)
 		rm->refused_at = uet_max_u64(pds->now, 1);
 		ask_sooner(pds, rm);
 	} else if (pds->now - rm->refused_at >= pds->cfg.refused_timeout) {
-		fail(pds, rm, -ECONNREFUSED);
+		fail(pds, rm, -ECONNREFUSED, 0);
 		return true;
 	}
 	return false;
@@ -452,6 +452,11 @@ void uet_rudi_rx_nack(struct uet_pds *pds, const struct uet_pds_hdr *h, const st
 		return;
 	}
 	pds->stats.nack_rx_code[uet_nack_slot(h->nack_code)]++;
+	/* There is no state at the target that could be set up anew, as with a PDC. */
+	if (uet_nack_is_fatal(h->nack_code)) {
+		fail(pds, d->rm, -EIO, h->nack_code);
+		return;
+	}
 	heard(pds, d->rm);
 	if (d->refused)
 		return;		/* a copy, or the refusal of an earlier transmission */
