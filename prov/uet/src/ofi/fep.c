@@ -162,6 +162,17 @@ static int wait_ms(uint64_t now, uint64_t until)
 	return (int)uet_min_u64(ms, 1000);
 }
 
+/* Other threads may drive @fep until it has left their list. */
+static uint32_t count_detached(struct uet_fep *fep)
+{
+	uint32_t n;
+
+	uet_lock(&fep->lock);
+	n = fep->detached;
+	uet_unlock(&fep->lock);
+	return n;
+}
+
 /* Keep going until what was reported sent is acknowledged, or FI_UET_LINGER is over. */
 static void linger(struct uet_fep *fep)
 {
@@ -169,16 +180,18 @@ static void linger(struct uet_fep *fep)
 	uint64_t end = now + uet_config.linger;
 	struct pollfd pfd = { .fd = uet_fep_fd(fep), .events = POLLIN };
 	uint64_t next = uet_fep_settle(fep);
+	uint32_t detached = count_detached(fep);
 
-	while (fep->detached && now < end) {
+	while (detached && now < end) {
 		poll(&pfd, 1, wait_ms(now, uet_min_u64(next, end)));
 		next = uet_fep_settle(fep);
 		now = uet_clock_ns();
+		detached = count_detached(fep);
 	}
-	if (fep->detached)
+	if (detached)
 		FI_WARN(&uet_prov, FI_LOG_EP_CTRL,
 			"closed with %u sends unanswered after FI_UET_LINGER = %llu ms\n",
-			fep->detached,
+			detached,
 			(unsigned long long)(uet_config.linger / UET_NSEC_PER_MSEC));
 }
 
