@@ -310,6 +310,39 @@ static void test_bad_operations(void **state)
 	fake_destroy(other);
 }
 
+/* Lengths that have no sum, vectors and data that are not there: refused at once. */
+static void test_bad_vectors(void **state)
+{
+	struct fake *f = *state;
+	struct fid_cntr *cntr = open_cntr(f);
+	struct fi_triggered_context c = condition(cntr, 1);
+	char mem[8];
+	struct iovec iov[2] = { { mem, SIZE_MAX - 4 }, { mem, 8 } }, none = { NULL, 8 };
+	struct fi_ioc ioc[2] = { { mem, SIZE_MAX }, { mem, 2 } };
+	struct fi_msg msg = { .msg_iov = &none, .iov_count = 1, .context = &c };
+	struct fid_ep *ep = &f->ep.ep.fid;
+
+	f->ep.ep.tx_op_flags = FI_TRIGGER;
+	assert_int_equal(fi_readv(ep, iov, NULL, 2, 0, 0, 1, &c), -FI_EMSGSIZE);
+	assert_int_equal(fi_writev(ep, iov, NULL, 2, 0, 0, 1, &c), -FI_EMSGSIZE);
+	assert_int_equal(fi_writev(ep, NULL, NULL, 1, 0, 0, 1, &c), -FI_EINVAL);
+	assert_int_equal(fi_readv(ep, iov, NULL, UET_SES_IOV + 1, 0, 0, 1, &c), -FI_EINVAL);
+	assert_int_equal(fi_atomicv(ep, ioc, NULL, 2, 0, 0, 1, FI_UINT8, FI_SUM, &c), -FI_EINVAL);
+	assert_int_equal(fi_atomicv(ep, NULL, NULL, 1, 0, 0, 1, FI_UINT8, FI_SUM, &c), -FI_EINVAL);
+	assert_int_equal(fi_fetch_atomicv(ep, ioc, NULL, 1, ioc, NULL, 2, 0, 0, 1, FI_UINT8,
+					  FI_SUM, &c), -FI_EINVAL);
+	assert_int_equal(fi_compare_atomicv(ep, ioc, NULL, 1, ioc, NULL, 1, ioc, NULL,
+					    UET_SES_IOV + 1, 0, 0, 1, FI_UINT8, FI_CSWAP, &c),
+			 -FI_EINVAL);
+	assert_int_equal(fi_sendmsg(ep, &msg, FI_TRIGGER | FI_INJECT), -FI_EINVAL);
+	assert_int_equal(fi_cntr_add(cntr, 1), 0);
+	assert_int_equal(call_cnt, 0);
+	iov[0].iov_len = 4;
+	assert_int_equal(fi_readv(ep, iov, NULL, 1, 0, 0, 1, &c), 0);
+	assert_int_equal(call_cnt, 1);
+	close_cntr(cntr);
+}
+
 /* A full endpoint keeps what follows on it waiting, in order, and is asked again. */
 static void test_full_endpoint(void **state)
 {
@@ -818,6 +851,7 @@ int main(void)
 		TEST(test_safe_point),
 		TEST(test_copies),
 		TEST(test_bad_operations),
+		TEST(test_bad_vectors),
 		TEST(test_full_endpoint),
 		TEST(test_refused_later),
 		TEST(test_cancel),

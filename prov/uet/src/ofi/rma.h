@@ -5,6 +5,7 @@
  * per segment, and one completion:
  *
  *   rma.c, atomic.c:  the call -> struct uet_rma_op
+ *   iov.c:            lengths and parts of local memory
  *   post.c:           checked, cut into pieces, started
  *   pieces.c:         what several pieces have in common
  *   amo.c:            operations and types of libfabric in UET's codes
@@ -41,7 +42,7 @@ struct uet_rma_op {
 	struct uet_ses_amo amo;		/* atomics: code, type, compare values and results */
 };
 
-/* ---- post.c ---- */
+/* ---- iov.c ---- */
 
 /*
  * Sum of @iov in *@len. Returns 0, -FI_EINVAL (more than UET_SES_IOV, no memory where there
@@ -55,6 +56,8 @@ int uet_iov_len(const struct iovec *iov, size_t cnt, size_t *len);
  */
 uint8_t uet_iov_cut(const struct iovec *iov, uint8_t cnt, size_t off, size_t len,
 		    struct iovec *out);
+
+/* ---- post.c ---- */
 
 /*
  * Start @op, whose iov, segments and operands agree in length; what of it is device memory is

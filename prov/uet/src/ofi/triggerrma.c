@@ -2,7 +2,7 @@
 /*
  * The second half of triggerops.c: RMA and atomics.
  */
-#include "ofi/ep.h"
+#include "ofi/rma.h"
 
 static struct uet_ep *ep_of(struct fid_ep *fid)
 {
@@ -16,16 +16,6 @@ static bool triggered(uint64_t flags)
 }
 
 /* ---- fi_rma(3) ---- */
-
-static size_t iov_len(const struct iovec *iov, size_t count)
-{
-	size_t len = 0;
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		len += iov[i].iov_len;
-	return len;
-}
 
 static ssize_t rma_readmsg(struct fid_ep *fid, const struct fi_msg_rma *msg, uint64_t flags)
 {
@@ -45,11 +35,12 @@ static ssize_t rma_readv(struct fid_ep *fid, const struct iovec *iov, void **des
 		.msg_iov = iov, .desc = desc, .iov_count = count, .addr = src_addr,
 		.rma_iov = &remote, .rma_iov_count = 1, .context = context,
 	};
+	int ret;
 
 	if (!triggered(ep->tx_op_flags))
 		return ep->tables.rma->readv(fid, iov, desc, count, src_addr, addr, key, context);
-	remote.len = iov_len(iov, count);
-	return rma_readmsg(fid, &msg, ep->tx_op_flags);
+	ret = uet_iov_len(iov, count, &remote.len);
+	return ret ? ret : rma_readmsg(fid, &msg, ep->tx_op_flags);
 }
 
 static ssize_t rma_read(struct fid_ep *fid, void *buf, size_t len, void *desc,
@@ -81,12 +72,13 @@ static ssize_t rma_writev(struct fid_ep *fid, const struct iovec *iov, void **de
 		.msg_iov = iov, .desc = desc, .iov_count = count, .addr = dest_addr,
 		.rma_iov = &remote, .rma_iov_count = 1, .context = context,
 	};
+	int ret;
 
 	if (!triggered(ep->tx_op_flags))
 		return ep->tables.rma->writev(fid, iov, desc, count, dest_addr, addr, key,
 				context);
-	remote.len = iov_len(iov, count);
-	return rma_writemsg(fid, &msg, ep->tx_op_flags);
+	ret = uet_iov_len(iov, count, &remote.len);
+	return ret ? ret : rma_writemsg(fid, &msg, ep->tx_op_flags);
 }
 
 static ssize_t rma_write(struct fid_ep *fid, const void *buf, size_t len, void *desc,
@@ -145,14 +137,17 @@ struct fi_ops_rma uet_trigger_rma_ops = {
 
 /* ---- fi_atomic(3) ---- */
 
-static size_t ioc_count(const struct fi_ioc *iov, size_t count)
+/* Elements of @ioc in *@n. Returns 0 or -FI_EINVAL. */
+static int ioc_count(const struct fi_ioc *ioc, size_t count, size_t *n)
 {
-	size_t n = 0;
 	size_t i;
 
-	for (i = 0; i < count; i++)
-		n += iov[i].count;
-	return n;
+	if (count > UET_SES_IOV || (count && !ioc))
+		return -FI_EINVAL;
+	for (*n = 0, i = 0; i < count; i++)
+		if (__builtin_add_overflow(*n, ioc[i].count, n))
+			return -FI_EINVAL;
+	return 0;
 }
 
 static ssize_t atomic_writemsg(struct fid_ep *fid, const struct fi_msg_atomic *msg,
@@ -176,12 +171,13 @@ static ssize_t atomic_writev(struct fid_ep *fid, const struct fi_ioc *iov, void 
 		.rma_iov = &remote, .rma_iov_count = 1, .datatype = datatype, .op = op,
 		.context = context,
 	};
+	int ret;
 
 	if (!triggered(ep->tx_op_flags))
 		return ep->tables.atomic->writev(fid, iov, desc, count, dest_addr, addr, key,
 				   datatype, op, context);
-	remote.count = ioc_count(iov, count);
-	return atomic_writemsg(fid, &msg, ep->tx_op_flags);
+	ret = ioc_count(iov, count, &remote.count);
+	return ret ? ret : atomic_writemsg(fid, &msg, ep->tx_op_flags);
 }
 
 static ssize_t atomic_write(struct fid_ep *fid, const void *buf, size_t count, void *desc,
@@ -225,13 +221,14 @@ static ssize_t atomic_readwritev(struct fid_ep *fid, const struct fi_ioc *iov, v
 		.rma_iov = &remote, .rma_iov_count = 1, .datatype = datatype, .op = op,
 		.context = context,
 	};
+	int ret;
 
 	if (!triggered(ep->tx_op_flags))
 		return ep->tables.atomic->readwritev(fid, iov, desc, count, resultv, result_desc,
 				       result_count, dest_addr, addr, key, datatype, op, context);
-	remote.count = ioc_count(resultv, result_count);
-	return atomic_readwritemsg(fid, &msg, resultv, result_desc, result_count,
-			    ep->tx_op_flags);
+	ret = ioc_count(resultv, result_count, &remote.count);
+	return ret ? ret : atomic_readwritemsg(fid, &msg, resultv, result_desc, result_count,
+					       ep->tx_op_flags);
 }
 
 static ssize_t atomic_readwrite(struct fid_ep *fid, const void *buf, size_t count, void *desc,
@@ -284,14 +281,16 @@ static ssize_t atomic_compwritev(struct fid_ep *fid, const struct fi_ioc *iov, v
 		.rma_iov = &remote, .rma_iov_count = 1, .datatype = datatype, .op = op,
 		.context = context,
 	};
+	int ret;
 
 	if (!triggered(ep->tx_op_flags))
 		return ep->tables.atomic->compwritev(fid, iov, desc, count, comparev,
 				       compare_desc, compare_count, resultv, result_desc,
 				       result_count, dest_addr, addr, key, datatype, op, context);
-	remote.count = ioc_count(resultv, result_count);
-	return atomic_compwritemsg(fid, &msg, comparev, compare_desc, compare_count, resultv,
-			    result_desc, result_count, ep->tx_op_flags);
+	ret = ioc_count(resultv, result_count, &remote.count);
+	return ret ? ret : atomic_compwritemsg(fid, &msg, comparev, compare_desc, compare_count,
+					       resultv, result_desc, result_count,
+					       ep->tx_op_flags);
 }
 
 static ssize_t atomic_compwrite(struct fid_ep *fid, const void *buf, size_t count, void *desc,

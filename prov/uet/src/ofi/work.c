@@ -226,6 +226,8 @@ static int inject_len(const struct uet_ep *ep, enum fi_op_type op, const void *m
 	for (i = 0; i < *cnt; i++) {
 		if (iov[i].iov_len > ep->inject_size - *len)
 			return -FI_EMSGSIZE;
+		if (iov[i].iov_len && !iov[i].iov_base)
+			return -FI_EINVAL;
 		*len += iov[i].iov_len;
 	}
 	return 0;
