@@ -5,7 +5,7 @@ Decoder of Ultra Ethernet Transport packets, written from the wire format's tabl
 shares nothing with the provider that it is used to check.
 
     decode_uet.py --self-test DIR      compare with DIR/vectors-pds.json and vectors-ses.json
-    decode_uet.py FILE.pcap            print every packet
+    decode_uet.py FILE                 print every packet of a pcap or pcapng file
     decode_uet.py --hex HEXBYTES       decode from the first byte of a PDS header
 
 decode_frame() takes a captured frame, decode_ip() an IP packet, decode_uet() what follows the
@@ -494,9 +494,13 @@ def decode_frame(frame, link=LINK_ETHERNET, crc=False):
 
 
 def read_pcap(path):
-    """Yield (link type, time in seconds, frame) of a capture file."""
+    """Yield (link type, time in seconds, frame) of a capture file, pcap or pcapng."""
     with open(path, "rb") as file:
         head = file.read(24)
+        if head[:4] == b"\x0a\x0d\x0d\x0a":
+            file.seek(0)
+            yield from read_pcapng(file)
+            return
         order, scale = {b"\xa1\xb2\xc3\xd4": (">", 1e-6), b"\xd4\xc3\xb2\xa1": ("<", 1e-6),
                         b"\xa1\xb2\x3c\x4d": (">", 1e-9), b"\x4d\x3c\xb2\xa1": ("<", 1e-9),
                         }[head[:4]]
@@ -507,6 +511,39 @@ def read_pcap(path):
                 return
             sec, frac, size, _ = struct.unpack(order + "IIII", head)
             yield link, sec + frac * scale, file.read(size)
+
+
+def time_scale(options, order):
+    """Seconds per unit of an interface's times, from its options."""
+    while len(options) >= 4:
+        code, size = struct.unpack(order + "HH", options[:4])
+        if code == 9:           # if_tsresol: a power of 10, or of 2
+            exponent = options[4]
+            return 2.0 ** -(exponent & 0x7F) if exponent & 0x80 else 10.0 ** -exponent
+        options = options[4 + (size + 3) // 4 * 4:]
+    return 1e-6
+
+
+def read_pcapng(file):
+    """As read_pcap, of a pcapng file that stands at its start."""
+    order, interfaces = "<", []
+    while True:
+        head = file.read(8)
+        if len(head) < 8:
+            return
+        if head[:4] == b"\x0a\x0d\x0d\x0a":
+            magic = file.read(4)
+            order, interfaces = "<" if magic == b"\x4d\x3c\x2b\x1a" else ">", []
+            file.seek(-4, os.SEEK_CUR)
+        kind, size = struct.unpack(order + "II", head)
+        body = file.read(size - 8)[:-4]
+        if kind == 1:
+            link = struct.unpack(order + "H", body[:2])[0]
+            interfaces.append((link, time_scale(body[8:], order)))
+        elif kind == 6:
+            number, high, low, kept = struct.unpack(order + "IIII", body[:16])
+            link, scale = interfaces[number]
+            yield link, (high << 32 | low) * scale, body[20:20 + kept]
 
 
 NOT_SHOWN = {
