@@ -405,6 +405,39 @@ static void options(struct sys *s, const void *arg)
 	sys_close(&e);
 }
 
+#if HAVE_DECL_FI_OPT_MAX_MSG_SIZE
+/* What an endpoint can do is not what the application left in its info. */
+static void size_options(struct sys *s, const void *arg)
+{
+	static const int names[] = {
+		FI_OPT_MAX_MSG_SIZE, FI_OPT_MAX_TAGGED_SIZE, FI_OPT_MAX_RMA_SIZE,
+		FI_OPT_MAX_ATOMIC_SIZE, FI_OPT_INJECT_MSG_SIZE, FI_OPT_INJECT_TAGGED_SIZE,
+		FI_OPT_INJECT_RMA_SIZE, FI_OPT_INJECT_ATOMIC_SIZE,
+	};
+	struct sys_ep e;
+	size_t value, len, i, max;
+
+	(void)s;
+	(void)arg;
+	sys_open_objects(&e, &plain);
+	max = e.info->ep_attr->max_msg_size;
+	e.info->ep_attr->max_msg_size = 0;
+	e.info->tx_attr->inject_size = 0;
+	expect_ok(fi_endpoint(e.domain, e.info, &e.ep, NULL));
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		value = 1;
+		len = sizeof(value);
+		expect_ok(fi_getopt(&e.ep->fid, FI_OPT_ENDPOINT, names[i], &value, &len));
+		expect_eq(len, sizeof(value));
+		if (i < 3)
+			expect_eq(value, max);
+		else if (i > 3)
+			expect_eq(value, 0);
+	}
+	sys_close(&e);
+}
+#endif
+
 /* ---- address vectors ---- */
 
 /* a sends to b, whose address comes and goes. */
@@ -565,6 +598,9 @@ int main(int argc, char **argv)
 		{ "objects/unsupported", unsupported, false },
 		{ "objects/names", names, false },
 		{ "objects/options", options, false },
+#if HAVE_DECL_FI_OPT_MAX_MSG_SIZE
+		{ "objects/size-options", size_options, false },
+#endif
 		{ "objects/av-remove", av_remove, false },
 		{ "objects/av-remove-pending", av_remove_pending, true },
 		{ "objects/av-calls", av_calls, false },

@@ -45,38 +45,42 @@ static int put_opt(void *optval, size_t *optlen, const void *value, size_t len)
 	return 0;
 }
 
-/* Options that tell a size: fi_endpoint(3). 0: no such option. */
-static size_t size_opt(const struct uet_ep *ep, int optname)
+/* Options that tell a size: fi_endpoint(3). False: no such option. */
+static bool size_opt(const struct uet_ep *ep, int optname, size_t *size)
 {
 	switch (optname) {
 #if HAVE_DECL_FI_OPT_MAX_MSG_SIZE
 	case FI_OPT_MAX_MSG_SIZE:
 	case FI_OPT_MAX_TAGGED_SIZE:
 	case FI_OPT_MAX_RMA_SIZE:
-		return ep->info->ep_attr->max_msg_size;
+		*size = ep->max_msg_size;
+		return true;
 	case FI_OPT_MAX_ATOMIC_SIZE:
-		return ep->fep->payload_mtu;
+		*size = ep->fep->payload_mtu;
+		return true;
 	case FI_OPT_INJECT_MSG_SIZE:
 	case FI_OPT_INJECT_TAGGED_SIZE:
 	case FI_OPT_INJECT_RMA_SIZE:
 	case FI_OPT_INJECT_ATOMIC_SIZE:
-		return ep->inject_size;
+		*size = ep->inject_size;
+		return true;
 #endif
 	default:
 		(void)ep;
-		return 0;
+		(void)size;
+		return false;
 	}
 }
 
 static int ep_getopt(struct fid *fid, int level, int optname, void *optval, size_t *optlen)
 {
 	struct uet_ep *ep = ep_of(fid);
-	size_t size = size_opt(ep, optname);
+	size_t size;
 	int p2p = FI_HMEM_P2P_DISABLED;
 
 	if (level != FI_OPT_ENDPOINT)
 		return -FI_ENOPROTOOPT;
-	if (size)
+	if (size_opt(ep, optname, &size))
 		return put_opt(optval, optlen, &size, sizeof(size));
 	switch (optname) {
 	case FI_OPT_FI_HMEM_P2P:
@@ -95,7 +99,16 @@ static int set_p2p(const void *optval, size_t optlen)
 	if (optlen < sizeof(p2p))
 		return -FI_ETOOSMALL;
 	memcpy(&p2p, optval, sizeof(p2p));
-	return p2p == FI_HMEM_P2P_REQUIRED ? -FI_EOPNOTSUPP : 0;
+	switch (p2p) {
+	case FI_HMEM_P2P_ENABLED:
+	case FI_HMEM_P2P_PREFERRED:
+	case FI_HMEM_P2P_DISABLED:
+		return 0;
+	case FI_HMEM_P2P_REQUIRED:
+		return -FI_EOPNOTSUPP;
+	default:
+		return -FI_EINVAL;
+	}
 }
 
 /* Counts for receives posted from now on, on an endpoint that is enabled as well. */
