@@ -61,6 +61,7 @@ static inline void complete(struct uet_pds *pds, struct uet_pdc *pdc, struct uet
 	if (uet_unlikely(d->batch == pds->batch.seq && pds->batch.count))
 		pds->batch.touched = true;
 	if (uet_likely(msg)) {
+		pds->stats.tx_acked++;
 		if (++msg->completed == msg->pkt_cnt)
 			uet_acked_finish(pds, msg);
 	} else if (d->ctl == UET_CTL_CLOSE_CMD) {
@@ -283,6 +284,8 @@ static void take(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_
 	}
 	if (h->sack_bitmap && pdc->mode == UET_MODE_RUD)
 		take_sack(pds, pdc, h, &news);
+	if (news.rtt)
+		uet_hist_add(&pds->stats.rtt, news.rtt / UET_NSEC_PER_USEC);
 	advance(pdc);
 	digest(pds, pdc, &news, una, h->flags & UET_PDS_F_M, h->sack_bitmap != 0);
 	consider_clear(pds, pdc, h);
@@ -330,6 +333,8 @@ void uet_acked_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct
 	struct uet_pdc *pdc;
 
 	pds->stats.rx_ack++;
+	pds->stats.rx_sack += h->sack_bitmap != 0;
+	pds->stats.rx_marked_ack += (h->flags & UET_PDS_F_M) != 0;
 	/* The length of the extension is disputed, so what follows it cannot be found. */
 	if (h->type == UET_PDS_ACK_CCX && h->next_hdr != UET_HDR_NONE) {
 		pds->stats.drop_unsupported++;
@@ -339,6 +344,7 @@ void uet_acked_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct
 	if (!pdc)
 		return;
 	uet_pdc_heard(pds, pdc);
+	pdc->rx_marked_ack += (h->flags & UET_PDS_F_M) != 0;
 	take(pds, pdc, h, pkt);
 	if (uet_unlikely(UET_PDS_ACK_REQ(h->flags) == UET_ACK_REQ_CLOSE) && pdc->initiator)
 		uet_pdc_drain(pds, pdc);

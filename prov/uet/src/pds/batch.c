@@ -48,6 +48,7 @@ void uet_batch_add(struct uet_pds *pds, struct uet_pds_msg *msg)
 	struct uet_batch *b = &pds->batch;
 
 	assert(b->count < UET_PDS_BATCH && !b->stalled);
+	pds->stats.tx_bytes += b->tx[b->count].len;
 	b->msg[b->count++] = msg;
 }
 

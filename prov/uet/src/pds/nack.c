@@ -43,6 +43,7 @@ static void repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 		return;
 	bytes = uet_txd_repeat(pdc, h->psn);
 	pds->stats.retx_nack++;
+	pds->stats.retx_trim += h->nack_code <= UET_NACK_TRIMMED_ACK;
 	if (bytes)
 		uet_ccc_lost(pds, pdc, bytes);
 	uet_pdc_ready(pds, pdc);
@@ -185,6 +186,7 @@ void uet_nack_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct 
 	if (!pdc)
 		return;
 	pds->stats.nack_rx_code[uet_nack_slot(h->nack_code)]++;
+	pdc->rx_nacks++;
 	uet_pdc_heard(pds, pdc);
 	if (uet_nack_is_fatal(h->nack_code)) {
 		rx_fatal(pds, pdc, h->nack_code);

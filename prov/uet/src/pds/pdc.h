@@ -3,6 +3,7 @@
  * Private structures of the packet delivery sublayer, and what its files offer each other.
  *
  *   pds.c    the floor's contract: create, post, receive, progress
+ *   stats.c  what a PDC looks like from outside
  *   table.c  PDCs by identifier, by peer, and the memory of closed ones
  *   batch.c  packets on their way to the NIC
  *   tx.c     sending: the ring of sent packets, the pump
@@ -198,6 +199,8 @@ struct uet_pdc {
 	struct uet_list all, ready, pending, idle;
 	struct uet_list waiting; /* in ccc->waiting: the window held it up */
 	void *upper;
+	uint64_t tx_bytes;	/* counters: see struct uet_pds_pdc */
+	uint32_t rx_nacks, rx_marked_ack;
 	struct uet_addr peer;	/* where its packets come from */
 };
 

@@ -176,6 +176,8 @@ static void rx_one(struct uet_pds *pds, const struct uet_nic_rx *p)
 		uet_pdc_report(pds, &p->src, p->err);
 		return;
 	}
+	pds->stats.rx_bytes += p->len;
+	pds->stats.rx_marked += (p->tos & UET_ECN_MASK) == UET_ECN_CE;
 	n = uet_pds_unpack(&h, p->data, p->len);
 	if (uet_unlikely(n < 0)) {
 		if (p->len && p->data[0] >> 3 == UET_PDS_TSS)

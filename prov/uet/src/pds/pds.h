@@ -24,6 +24,7 @@
 #include <sys/uio.h>
 
 #include "base/addr.h"
+#include "base/hist.h"
 #include "base/list.h"
 #include "cms/cms.h"
 #include "nic/nic.h"
@@ -154,12 +155,22 @@ struct uet_pds_cfg {
 };
 
 /*
- * Counters; all only grow. RUDI and UUD requests count as data, RUDI responses as ACKs.
+ * Counters; all only grow. RUDI and UUD requests count as data, RUDI responses as ACKs. Bytes
+ * are those above UDP.
  */
 struct uet_pds_stats {
 	uint64_t tx_data, tx_ack, tx_nack, tx_cp;
 	uint64_t rx_data, rx_ack, rx_nack, rx_cp;
+	uint64_t tx_bytes, rx_bytes;	/* of packets of every kind */
+	uint64_t tx_retx;		/* those of tx_data that were repetitions */
+	uint64_t tx_acked;		/* packets of messages that have been answered */
+	uint64_t tx_sack, rx_sack;	/* ACKs with a bitmap */
+	uint64_t rx_marked;		/* packets that arrived CE-marked */
+	uint64_t tx_marked_ack, rx_marked_ack; /* ACKs that tell the source so (M) */
+	struct uet_hist rtt;		/* us, by samples */
+	/* Packets queued for repetition, by cause; some are answered before they leave again. */
 	uint64_t retx_rto, retx_sack, retx_nack, retx_goback;
+	uint64_t retx_trim;		/* those of retx_nack that a switch had trimmed */
 	uint64_t rx_duplicate;		/* requests that had been received before */
 	uint64_t drop_malformed;	/* too short, reserved type, impossible fields */
 	uint64_t drop_unknown_pdc;	/* no PDC and no answer prescribed */
@@ -168,6 +179,44 @@ struct uet_pds_stats {
 	uint64_t pdc_opened, pdc_accepted, pdc_closed, pdc_failed, pdc_restarted;
 	uint64_t nack_rx_code[32];	/* by code; 31 = all others */
 	uint64_t nack_tx_code[32];
+};
+
+/* Where a PDC stands in its life. */
+enum uet_pds_phase {
+	UET_PHASE_OPENING,	/* nothing was heard of the peer */
+	UET_PHASE_OPEN,
+	UET_PHASE_DRAINING,	/* no new messages; it closes when the rest is done */
+	UET_PHASE_CLOSING,
+};
+
+/* A PDC at one moment. */
+struct uet_pds_pdc {
+	struct uet_addr peer;
+	uint16_t id, peer_id;	/* PDCIDs; peer_id 0: not known yet */
+	bool initiator;		/* this side opened it */
+	uint8_t mode;		/* enum uet_pds_mode */
+	uint8_t phase;		/* enum uet_pds_phase */
+	uint32_t start_psn;	/* of both directions */
+	uint32_t tx_psn;	/* the next one */
+	uint32_t tx_cack;	/* last CACK seen */
+	uint32_t rx_psn;	/* the first that did not arrive */
+	uint32_t rx_cack;	/* CACK that we tell */
+	uint32_t tx_unsent;	/* packets posted that never left */
+	uint32_t tx_flight;	/* packets of which nothing was heard */
+	uint32_t tx_refused;	/* packets that wait because the peer refused them */
+	uint64_t tx_packets;	/* with a PSN, repetitions included */
+	uint64_t tx_retx;	/* the repetitions among them */
+	uint64_t tx_bytes;	/* above UDP, of those of messages */
+	uint64_t rx_packets;	/* with a PSN, taken in once each */
+	uint64_t rx_bytes;
+	uint64_t rx_nacks;	/* refusals that arrived */
+	uint64_t rx_marked_ack;	/* ACKs that told of a congestion mark */
+	/* Of the CCC, which all PDCs of the peer share. */
+	uint64_t cwnd;		/* bytes that may be in flight */
+	uint64_t inflight;	/* bytes in flight */
+	uint64_t credit;	/* bytes that the peer has granted; 0 without RCCC */
+	uint64_t srtt;		/* ns; 0: no sample yet */
+	uint64_t base_rtt;	/* ns; 0: not measured */
 };
 
 /*
@@ -279,6 +328,16 @@ void uet_pds_close(struct uet_pds *pds, uint64_t now);
 
 /* Counters of this FEP; valid until destroy. */
 const struct uet_pds_stats *uet_pds_stats(const struct uet_pds *pds);
+
+/* Number of PDCs of both roles. */
+uint32_t uet_pds_pdc_count(const struct uet_pds *pds);
+
+/*
+ * Show every PDC to @fn, the oldest first. The description is valid during the call, which must
+ * not call into the PDS.
+ */
+void uet_pds_each_pdc(const struct uet_pds *pds,
+		      void (*fn)(void *arg, const struct uet_pds_pdc *pdc), void *arg);
 
 /* Slot for the upper floor's per-PDC state; NULL at first. */
 void **uet_pdc_upper(struct uet_pdc *pdc);

@@ -131,6 +131,7 @@ static void send_packet(struct uet_pds *pds, struct uet_rudi_txd *d, uint8_t fla
 	pds->rudi.stuck_at = 0;
 	pds->rudi.stuck = 0;
 	pds->stats.tx_data++;
+	pds->stats.tx_retx += (flags & UET_PDS_F_RETX) != 0;
 	d->refused = false;
 	d->due = pds->now + pause_for(pds, rm, d->retries);
 	uet_list_add_tail(&pds->rudi.out, &d->link);
@@ -435,6 +436,7 @@ void uet_rudi_rx_response(struct uet_pds *pds, const struct uet_pds_hdr *h,
 	if (d->batch == pds->batch.seq && pds->batch.count)
 		pds->batch.touched = true;
 	forget(pds, d);
+	pds->stats.tx_acked++;
 	if (++msg->completed < msg->pkt_cnt)
 		return;
 	release(pds, rm);
@@ -469,6 +471,7 @@ void uet_rudi_rx_nack(struct uet_pds *pds, const struct uet_pds_hdr *h, const st
 			d->nacks++;
 	}
 	pds->stats.retx_nack++;
+	pds->stats.retx_trim += h->nack_code <= UET_NACK_TRIMMED_ACK;
 	d->refused = true;
 	d->due = pds->now + pause;
 	uet_list_del(&d->link);

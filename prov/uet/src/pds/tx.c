@@ -179,6 +179,7 @@ static void dispatch(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_nic_tx
 		pdc->ar_bytes += t->len;
 	d->batch = pds->batch.seq;
 	uet_batch_add(pds, d->msg);
+	pdc->tx_bytes += t->len;
 	pds->stats.tx_data++;
 }
 
@@ -291,6 +292,7 @@ static enum sent send_repeat(struct uet_pds *pds, struct uet_pdc *pdc)
 		t = uet_tx_describe(pds, &pdc->dst, UET_PDS_REQ_LEN, d->msg, d->index, &fill);
 		dispatch(pds, pdc, t, pdc->retx_psn, fill.next_hdr,
 			 UET_PDS_F_RETX | UET_PDS_F_AR);
+		pds->stats.tx_retx++;
 	} else if (!dispatch_ctl(pds, pdc, pdc->retx_psn, UET_PDS_F_RETX)) {
 		return OTHERWISE_HELD;
 	}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What a PDC looks like from outside. Most of it follows from PSNs, so that counting costs the
+ * data path next to nothing.
+ */
+#include "pds/pdc.h"
+
+uint32_t uet_pds_pdc_count(const struct uet_pds *pds)
+{
+	return pds->pdcs.used;
+}
+
+static enum uet_pds_phase phase_of(const struct uet_pdc *pdc)
+{
+	if (!pdc->peer_id)
+		return UET_PHASE_OPENING;
+	switch (pdc->state) {
+	case UET_PDC_OPEN:
+		return UET_PHASE_OPEN;
+	case UET_PDC_DRAIN:
+		return UET_PHASE_DRAINING;
+	default:
+		return UET_PHASE_CLOSING;
+	}
+}
+
+/* What all PDCs of the peer share. */
+static void look_at_ccc(const struct uet_ccc *ccc, struct uet_pds_pdc *out)
+{
+	out->cwnd = ccc->cms.window.size;
+	out->inflight = ccc->cms.inflight;
+	out->srtt = ccc->cms.srtt;
+}
+
+static void look_at(const struct uet_pdc *pdc, struct uet_pds_pdc *out)
+{
+	uint32_t first = pdc->tx_next - pdc->start_psn;
+
+	*out = (struct uet_pds_pdc){
+		.peer = pdc->peer,
+		.id = pdc->id,
+		.peer_id = pdc->peer_id,
+		.initiator = pdc->initiator,
+		.mode = pdc->mode,
+		.phase = (uint8_t)phase_of(pdc),
+		.start_psn = pdc->start_psn,
+		.tx_psn = pdc->tx_next,
+		.tx_cack = pdc->tx_cack,
+		.rx_psn = pdc->rx_next,
+		.rx_cack = pdc->rx_cack,
+		.tx_unsent = pdc->tx_end - pdc->tx_next,
+		.tx_flight = pdc->flight_cnt,
+		.tx_refused = pdc->delay_cnt,
+		.tx_packets = pdc->tx_order,
+		.tx_retx = pdc->tx_order - first,
+		.tx_bytes = pdc->tx_bytes,
+		.rx_packets = pdc->rx_next - pdc->start_psn + pdc->rx_ooo,
+		.rx_bytes = pdc->rx_bytes,
+		.rx_nacks = pdc->rx_nacks,
+		.rx_marked_ack = pdc->rx_marked_ack,
+	};
+	look_at_ccc(pdc->ccc, out);
+}
+
+void uet_pds_each_pdc(const struct uet_pds *pds,
+		      void (*fn)(void *arg, const struct uet_pds_pdc *pdc), void *arg)
+{
+	const struct uet_list *pos;
+	struct uet_pds_pdc out;
+
+	for (pos = pds->all.next; pos != &pds->all; pos = pos->next) {
+		look_at(uet_list_entry(pos, const struct uet_pdc, all), &out);
+		fn(arg, &out);
+	}
+}
