@@ -235,6 +235,31 @@ static void interface_filter(void **state)
 	uet_config_free();
 }
 
+static void statistics(void **state)
+{
+	static const struct {
+		const char *text;
+		bool on;
+		uint64_t seconds;
+	} cases[] = {
+		{ "", false, 0 }, { "exit", true, 0 }, { "1", true, 1 }, { "0x10", true, 16 },
+		{ "86400", true, 86400 }, { "86401", false, 0 }, { "0", false, 0 },
+		{ "-1", false, 0 }, { "10s", false, 0 }, { "Exit", false, 0 }, { "yes", false, 0 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < UET_ARRAY_SIZE(cases); i++) {
+		setenv("FI_UET_STATS", cases[i].text, 1);
+		uet_config_read();
+		assert_int_equal(uet_config.stats, cases[i].on);
+		assert_int_equal(uet_config.stats_period, cases[i].seconds * UET_NSEC_PER_SEC);
+	}
+	unsetenv("FI_UET_STATS");
+	uet_config_read();
+	assert_false(uet_config.stats);
+}
+
 /* Every variable is listed once, with its default, for fi_info -e. */
 static void help(void **state)
 {
@@ -268,6 +293,7 @@ int main(void)
 		cmocka_unit_test(switches),
 		cmocka_unit_test(other_job_id),
 		cmocka_unit_test(interface_filter),
+		cmocka_unit_test(statistics),
 		cmocka_unit_test(help),
 	};
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "ofi/ep.h"
+#include "ofi/stats.h"
 #include "ofi/stubs.h"
 
 static struct uet_ep *ep_of(struct fid *fid)
@@ -83,7 +84,7 @@ static struct fi_ops alias_fid_ops = {
 	.close = alias_close,
 	.bind = alias_bind,
 	.control = alias_control,
-	.ops_open = uet_no_ops_open,
+	.ops_open = uet_stats_ops_open,
 	.tostr = uet_no_tostr,
 	.ops_set = uet_no_ops_set,
 };

@@ -9,6 +9,7 @@
 #include "ofi/ofi.h"
 
 #define MS UET_NSEC_PER_MSEC
+#define STATS_MAX 86400	/* seconds */
 
 struct uet_config uet_config;
 
@@ -118,6 +119,11 @@ static const char iface_help[] =
 	"Interfaces to offer: a comma-separated list of names, globs (eth*) and subnets "
 	"(192.0.2.0/24, fd00::/8); with a leading ^ all others (default: all)";
 
+static const char stats_help[] =
+	"Write counters of each endpoint to the log: exit - when it is closed; a number from 1 to "
+	"86400 - then, and whenever so many seconds have passed. Independent of FI_LOG_LEVEL "
+	"(default: none)";
+
 /* The rest of the transport's settings: nothing that a user should have to know. */
 static void set_fixed(struct uet_pds_cfg *pds)
 {
@@ -216,6 +222,7 @@ static void define_all(void)
 	for (f = flags; f < flags + UET_ARRAY_SIZE(flags); f++)
 		fi_param_define(&uet_prov, f->name, FI_PARAM_BOOL, "%s (default: %s)",
 				f->help, f->def ? "yes" : "no");
+	fi_param_define(&uet_prov, "stats", FI_PARAM_STRING, "%s", stats_help);
 }
 
 static void read_flag(const struct flag *f)
@@ -255,6 +262,25 @@ static void read_other_job_id(void)
 		UET_JOB_ID_MAX, uet_config.job_id);
 }
 
+static void read_stats(void)
+{
+	long long seconds;
+	char *value;
+
+	uet_config.stats = false;
+	uet_config.stats_period = 0;
+	if (fi_param_get_str(&uet_prov, "stats", &value) || !*value)
+		return;
+	seconds = is_number(value) ? strtoll(value, NULL, 0) : 0;
+	if (strcmp(value, "exit") && (seconds < 1 || seconds > STATS_MAX)) {
+		FI_WARN(&uet_prov, FI_LOG_CORE, "FI_UET_STATS=%s is neither exit nor a number of "
+			"seconds from 1 to %d; writing no statistics\n", value, STATS_MAX);
+		return;
+	}
+	uet_config.stats = true;
+	uet_config.stats_period = (uint64_t)seconds * UET_NSEC_PER_SEC;
+}
+
 /* What a range alone cannot say. */
 static void check_together(void)
 {
@@ -291,6 +317,7 @@ void uet_config_read(void)
 	for (i = 0; i < UET_ARRAY_SIZE(flags); i++)
 		read_flag(&flags[i]);
 	read_other_job_id();
+	read_stats();
 	check_together();
 }
 

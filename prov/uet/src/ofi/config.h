@@ -36,6 +36,8 @@ struct uet_config {
 	size_t rndv_eager;	/* FI_UET_RENDEZVOUS_EAGER */
 	bool hmem_cuda;		/* FI_UET_HMEM_CUDA */
 	size_t hmem_staging;	/* FI_UET_HMEM_STAGING: bytes per endpoint */
+	bool stats;		/* FI_UET_STATS: log them when an endpoint closes ... */
+	uint64_t stats_period;	/* ... and whenever so many ns have passed; 0: do not */
 	uint64_t linger;	/* FI_UET_LINGER, here in ns: fi_close waits so long */
 	struct uet_pds_cfg pds;	/* FI_UET_MAX_PDC, FI_UET_WINDOW, FI_UET_RTO, ...; the
 				 * endpoint sets pds.seed and pds.cms.mtu for itself */

@@ -8,6 +8,7 @@
 #include "ofi/ofi.h"
 #include "ofi/registry.h"
 #include "ofi/rma.h"
+#include "ofi/stats.h"
 #include "ofi/stubs.h"
 
 /* FI_REG_MR under a name of our own: libfabric 2.x warns about the old one. */
@@ -71,7 +72,7 @@ static struct fi_ops domain_fid_ops = {
 	.close = domain_close,
 	.bind = domain_bind,
 	.control = domain_control,
-	.ops_open = uet_no_ops_open,
+	.ops_open = uet_stats_ops_open,
 	.tostr = uet_no_tostr,
 	.ops_set = uet_no_ops_set,
 };

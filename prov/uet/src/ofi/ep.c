@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "ofi/attr.h"
+#include "ofi/stats.h"
 #include "ofi/stubs.h"
 
 void uet_ep_kick(struct uet_ep *ep, uint64_t when)
@@ -443,7 +444,7 @@ static struct fi_ops ep_fid_ops = {
 	.close = ep_close,
 	.bind = uet_ep_bind,
 	.control = uet_ep_control,
-	.ops_open = uet_no_ops_open,
+	.ops_open = uet_stats_ops_open,
 	.tostr = uet_no_tostr,
 	.ops_set = uet_no_ops_set,
 };

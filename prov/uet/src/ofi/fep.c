@@ -14,6 +14,7 @@
 #include "ofi/hmem.h"
 #include "ofi/peer.h"
 #include "ofi/rma.h"
+#include "ofi/stats.h"
 
 #define FEP_RX_BATCH 64
 /* Acknowledgements wait for an idle poll, but not longer than this many busy ones. */
@@ -29,6 +30,8 @@ int uet_fep_progress_locked(struct uet_fep *fep)
 	uint64_t now = uet_clock_ns();
 	int n = fep->nic->ops->rx(fep->nic, pkts, FEP_RX_BATCH);
 
+	if (uet_unlikely(fep->stats_at) && now >= fep->stats_at)
+		uet_stats_tick(fep, now);
 	if (n > 0) {
 		uet_pds_rx(fep->pds, pkts, n, now);
 		fep->rounds++;
@@ -69,9 +72,12 @@ void uet_fep_progress(struct uet_fep *fep)
 
 uint64_t uet_fep_next(const struct uet_fep *fep)
 {
+	uint64_t next;
+
 	if (uet_pds_pending(fep->pds) || fep->unsent_due)
 		return 0;
-	return uet_min_u64(uet_pds_next(fep->pds), uet_ses_next(fep->ses));
+	next = uet_min_u64(uet_pds_next(fep->pds), uet_ses_next(fep->ses));
+	return uet_unlikely(fep->stats_at) ? uet_min_u64(next, fep->stats_at) : next;
 }
 
 /* Returns whether @fep came to rest, and in @next when it has to be driven again. */
@@ -142,9 +148,11 @@ static int create_ses(struct uet_fep *fep, const struct fi_info *info, size_t in
 	cfg.pds.seed = now ^ (uint64_t)fep->nic->addr.port << 48 ^ (uintptr_t)fep;
 	cfg.pds.cms.mtu = fep->payload_mtu;
 	ret = uet_ses_create(&cfg, fep->nic, &uet_ep_ses_ops, fep, now, &fep->ses);
-	if (!ret)
-		fep->pds = uet_ses_pds(fep->ses);
-	return ret;
+	if (ret)
+		return ret;
+	fep->pds = uet_ses_pds(fep->ses);
+	uet_stats_start(fep, now);
+	return 0;
 }
 
 static void destroy_ses(struct uet_fep *fep)
@@ -214,6 +222,7 @@ void uet_fep_stop(struct uet_fep *fep)
 	uet_lock(&fep->domain->feps_lock);
 	uet_feps_leave(fep);
 	uet_lock(&fep->lock);
+	uet_stats_stop(fep, uet_clock_ns());
 	uet_pds_close(fep->pds, uet_clock_ns());
 	uet_pds_flush(fep->pds);
 	destroy_ses(fep);

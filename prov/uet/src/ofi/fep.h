@@ -26,6 +26,8 @@ struct uet_fep {
 	size_t staged;			/* bytes in them */
 	uint32_t detached;		/* sends reported complete but not yet acknowledged */
 	uint8_t rounds;			/* progress rounds since acknowledgements were sent */
+	uint64_t stats_from;		/* ns: started at */
+	uint64_t stats_at;		/* ns: next block of statistics in the log; 0: none */
 	uint64_t trigger_round;		/* when it was last full; under the triggers' run_lock */
 	/* RMA in several pieces (rma.h). */
 	struct uet_pool pieces;

@@ -9,6 +9,7 @@
 #include "ofi/ep.h"
 #include "ofi/info.h"
 #include "ofi/rma.h"
+#include "ofi/stats.h"
 #include "ofi/stubs.h"
 
 struct uet_sep {
@@ -108,7 +109,7 @@ static struct fi_ops context_fid_ops = {
 	.close = context_close,
 	.bind = uet_ep_bind,
 	.control = uet_ep_control,
-	.ops_open = uet_no_ops_open,
+	.ops_open = uet_stats_ops_open,
 	.tostr = uet_no_tostr,
 	.ops_set = uet_no_ops_set,
 };
@@ -261,7 +262,7 @@ static struct fi_ops sep_fid_ops = {
 	.close = sep_close,
 	.bind = uet_ep_bind,
 	.control = uet_ep_control,
-	.ops_open = uet_no_ops_open,
+	.ops_open = uet_stats_ops_open,
 	.tostr = uet_no_tostr,
 	.ops_set = uet_no_ops_set,
 };
