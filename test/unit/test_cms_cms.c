@@ -17,7 +17,7 @@ static const struct uet_cms_cfg cfg = {
 
 static void ack(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t rtt, bool ecn, uint64_t now)
 {
-	struct uet_cms_ack a = { .bytes = bytes, .rtt = rtt, .ecn = ecn };
+	struct uet_cms_ack a = { .bytes = bytes, .elapsed = rtt, .ecn = ecn };
 
 	uet_cms_on_ack(ccc, &a, now);
 }

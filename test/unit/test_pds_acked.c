@@ -266,20 +266,20 @@ static void round_trip_samples(void **state)
 	post_and_take(1);
 	s.now += 100 * USEC;
 	raw_ack(&r, 0, 0);
-	assert_in_range(pdc()->ccc->cms.srtt, 100 * USEC, 130 * USEC);
+	assert_in_range(pdc()->ccc->cms.rtt.srtt, 100 * USEC, 130 * USEC);
 	/* A repeated packet counts only if the ACK says that the repetition arrived. */
 	post_and_take(1);
 	sim_run_for(&s, 6 * MSEC);
 	assert_true(raw_take_request(&r).flags & UET_PDS_F_RETX);
 	s.now += 1 * SEC;
 	raw_ack(&r, 1, 1);
-	assert_in_range(pdc()->ccc->cms.srtt, 100 * USEC, 130 * USEC);
+	assert_in_range(pdc()->ccc->cms.rtt.srtt, 100 * USEC, 130 * USEC);
 	post_and_take(1);
 	sim_run_for(&s, 6 * MSEC);
 	raw_take_request(&r);
 	s.now += 50 * MSEC;
 	raw_ack_with(&r, 2, 2, UET_PDS_F_RETX, raw_ok, sizeof(raw_ok), 8, 0);
-	assert_in_range(pdc()->ccc->cms.srtt, 5 * MSEC, 10 * MSEC);
+	assert_in_range(pdc()->ccc->cms.rtt.srtt, 5 * MSEC, 10 * MSEC);
 }
 
 static void clear_travels_with_requests(void **state)

@@ -2,48 +2,118 @@
 #include "cms/cms.h"
 
 #include "base/util.h"
+#include "wire/pds.h"
 
-/* Granularity of the clock that RFC 6298 adds to the variance term: 100 us. */
-#define RTO_GRANULE (100 * UET_NSEC_PER_USEC)
+#define PACE_GAIN	1.25	/* the even rate is above the window's, so that it never limits */
+#define PACE_PACKETS	2	/* full packets that a burst has at least ... */
+#define PACE_PART	4.0	/* ... else this part of the window */
+#define ROUTE_MEMORY	(10 * UET_NSEC_PER_SEC)	/* a base RTT holds for so long without use */
+
+static bool has_nscc(const struct uet_cms_ccc *ccc)
+{
+	return ccc->cfg->algorithm & UET_CMS_NSCC;
+}
 
 void uet_cms_init(struct uet_cms_ccc *ccc, const struct uet_cms_cfg *cfg)
 {
-	*ccc = (struct uet_cms_ccc){ .cfg = cfg };
+	*ccc = (struct uet_cms_ccc){ .cfg = cfg, .probed = cfg->base_rtt != 0 };
+	uet_rtt_init(&ccc->rtt, cfg);
 	uet_cms_window_init(&ccc->window, cfg->window_init, cfg->mtu, cfg->window_max);
-}
-
-/* RFC 6298, section 2. */
-static void take_rtt(struct uet_cms_ccc *ccc, uint64_t rtt)
-{
-	uint64_t err;
-
-	if (ccc->srtt == 0) {
-		ccc->srtt = rtt;
-		ccc->rttvar = rtt / 2;
-		return;
-	}
-	err = rtt > ccc->srtt ? rtt - ccc->srtt : ccc->srtt - rtt;
-	ccc->rttvar = (3 * ccc->rttvar + err) / 4;
-	ccc->srtt = (7 * ccc->srtt + rtt) / 8;
-	if (ccc->srtt == 0)
-		ccc->srtt = 1;
+	uet_nscc_init(&ccc->nscc, cfg, ccc->rtt.base);
 }
 
 /* How long signs of one congestion event may keep coming. */
 static uint64_t event_time(const struct uet_cms_ccc *ccc)
 {
-	return ccc->srtt ? ccc->srtt : ccc->cfg->rto_min;
+	return ccc->rtt.srtt ? ccc->rtt.srtt : ccc->cfg->rto_min;
 }
+
+uint32_t uet_cms_cwnd(const struct uet_cms_ccc *ccc)
+{
+	return has_nscc(ccc) ? (uint32_t)ccc->nscc.cwnd : ccc->window.size;
+}
+
+/* The network took @ns there and back. */
+static void take_rtt(struct uet_cms_ccc *ccc, uint64_t ns)
+{
+	bool first = !ccc->rtt.measured;
+
+	if (uet_rtt_network(&ccc->rtt, ccc->cfg, ns))
+		uet_nscc_set_base(&ccc->nscc, ccc->cfg, ccc->rtt.base, first);
+}
+
+/* ---- questions ---- */
 
 bool uet_cms_can_send(const struct uet_cms_ccc *ccc, uint32_t bytes)
 {
-	return ccc->inflight == 0 || ccc->inflight + bytes <= ccc->window.size;
+	return ccc->inflight == 0 || ccc->inflight + bytes <= uet_cms_cwnd(ccc);
+}
+
+bool uet_cms_wants_ack(const struct uet_cms_ccc *ccc, uint32_t bytes, uint32_t trigger)
+{
+	uint32_t next = bytes;
+
+	if (has_nscc(ccc)) {
+		if (ccc->nscc.cwnd < trigger)
+			return true;
+		next = ccc->cfg->mtu;
+	}
+	return !uet_cms_can_send(ccc, bytes + next);
+}
+
+/* ---- bursts ---- */
+
+/* ns that @bytes take at the even rate. */
+static uint64_t pace_time(const struct uet_cms_ccc *ccc, double bytes)
+{
+	double rtt = (double)ccc->rtt.base + ccc->nscc.avg_delay;
+
+	return (uint64_t)(bytes * rtt / (PACE_GAIN * ccc->nscc.cwnd));
+}
+
+static uint64_t pace_burst(const struct uet_cms_ccc *ccc)
+{
+	double least = PACE_PACKETS * (double)ccc->cfg->mtu, part = ccc->nscc.cwnd / PACE_PART;
+
+	return pace_time(ccc, part > least ? part : least);
+}
+
+uint64_t uet_cms_next_send(const struct uet_cms_ccc *ccc)
+{
+	return has_nscc(ccc) ? uet_pace_next(&ccc->pace, pace_burst(ccc)) : 0;
+}
+
+/* ---- events ---- */
+
+void uet_cms_on_work(struct uet_cms_ccc *ccc, uint64_t now)
+{
+	uint64_t idle = now > ccc->active ? now - ccc->active : 0;
+
+	if (!has_nscc(ccc))
+		return;
+	if (ccc->inflight == 0 && idle >= ROUTE_MEMORY && !ccc->cfg->base_rtt) {
+		uet_rtt_forget_base(&ccc->rtt);
+		ccc->probed = false;
+	}
+	uet_nscc_on_work(&ccc->nscc, ccc->cfg, idle, ccc->inflight == 0, now);
 }
 
 void uet_cms_on_send(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t now)
 {
-	(void)now;
 	ccc->inflight += bytes;
+	if (!has_nscc(ccc))
+		return;
+	ccc->active = now;
+	uet_pace_take(&ccc->pace, pace_time(ccc, bytes), now);
+}
+
+static void window_on_ack(struct uet_cms_ccc *ccc, const struct uet_cms_ack *ack, bool used,
+			  uint64_t now)
+{
+	if (ack->ecn)
+		uet_cms_window_halve(&ccc->window, event_time(ccc), now);
+	else if (used)
+		uet_cms_window_grow(&ccc->window, ack->bytes);
 }
 
 void uet_cms_on_ack(struct uet_cms_ccc *ccc, const struct uet_cms_ack *ack, uint64_t now)
@@ -52,41 +122,99 @@ void uet_cms_on_ack(struct uet_cms_ccc *ccc, const struct uet_cms_ack *ack, uint
 	bool used = 2 * (uint64_t)ccc->inflight >= ccc->window.size;
 
 	uet_cms_forget(ccc, ack->bytes);
+	if (ack->elapsed)
+		uet_rtt_elapsed(&ccc->rtt, ack->elapsed);
+	if (!has_nscc(ccc)) {
+		window_on_ack(ccc, ack, used, now);
+		return;
+	}
+	ccc->active = now;
 	if (ack->rtt)
 		take_rtt(ccc, ack->rtt);
-	if (ack->ecn)
-		uet_cms_window_halve(&ccc->window, event_time(ccc), now);
-	else if (used)
-		uet_cms_window_grow(&ccc->window, ack->bytes);
+	uet_nscc_on_ack(&ccc->nscc, ccc->cfg, ack, ccc->inflight, now);
+}
+
+/* Was the packet lost, as far as the network is concerned? */
+static bool is_loss(uint8_t code)
+{
+	switch (code) {
+	case UET_NACK_TRIMMED:
+	case UET_NACK_TRIMMED_LASTHOP:
+	case UET_NACK_PKT_NOT_RCVD:
+	case UET_NACK_RCVR_INFER_LOSS:
+	case UET_NACK_ROD_OOO:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool is_trim_or_shortage(uint8_t code)
+{
+	return code == UET_NACK_TRIMMED || code == UET_NACK_TRIMMED_LASTHOP ||
+	       (code >= UET_NACK_NO_BITMAP && code <= UET_NACK_NO_RESOURCE);
+}
+
+void uet_cms_on_nack(struct uet_cms_ccc *ccc, const struct uet_cms_nack *nack, uint64_t now)
+{
+	if (!has_nscc(ccc)) {
+		if (is_loss(nack->code))
+			uet_cms_on_loss(ccc, nack->bytes, now);
+		else
+			uet_cms_forget(ccc, nack->bytes);
+		return;
+	}
+	ccc->active = now;
+	if (nack->rtt)
+		take_rtt(ccc, nack->rtt);
+	uet_cms_forget(ccc, nack->bytes);
+	if (is_trim_or_shortage(nack->code))
+		uet_nscc_on_nack(&ccc->nscc, ccc->cfg, nack->code, nack->bytes, ccc->inflight,
+				 now);
+	else if (is_loss(nack->code))
+		uet_nscc_on_loss(&ccc->nscc, ccc->cfg, nack->bytes);
 }
 
 void uet_cms_on_loss(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t now)
 {
 	uet_cms_forget(ccc, bytes);
-	uet_cms_window_halve(&ccc->window, event_time(ccc), now);
+	if (has_nscc(ccc))
+		uet_nscc_on_loss(&ccc->nscc, ccc->cfg, bytes);
+	else
+		uet_cms_window_halve(&ccc->window, event_time(ccc), now);
 }
 
 void uet_cms_on_timeout(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t now)
 {
 	uet_cms_forget(ccc, bytes);
-	uet_cms_window_collapse(&ccc->window, event_time(ccc), uet_cms_rto(ccc, 0), now);
+	if (has_nscc(ccc))
+		uet_nscc_on_timeout(&ccc->nscc, ccc->cfg, bytes);
+	else
+		uet_cms_window_collapse(&ccc->window, event_time(ccc), uet_cms_rto(ccc, 0), now);
 }
 
 void uet_cms_on_spurious(struct uet_cms_ccc *ccc)
 {
-	uet_cms_window_undo(&ccc->window);
+	if (has_nscc(ccc))
+		uet_nscc_on_spurious(&ccc->nscc);
+	else
+		uet_cms_window_undo(&ccc->window);
+}
+
+bool uet_cms_wants_probe(struct uet_cms_ccc *ccc)
+{
+	bool wanted = has_nscc(ccc) && !ccc->probed;
+
+	ccc->probed = true;
+	return wanted;
+}
+
+void uet_cms_on_probe(struct uet_cms_ccc *ccc, uint64_t rtt)
+{
+	take_rtt(ccc, rtt);
 }
 
 uint64_t uet_cms_rto(const struct uet_cms_ccc *ccc, unsigned int retries)
 {
-	uint64_t rto = ccc->cfg->rto_min;
-
-	if (ccc->srtt)
-		rto = uet_max_u64(rto, ccc->srtt + uet_max_u64(RTO_GRANULE, 4 * ccc->rttvar));
-	if (rto >= ccc->cfg->rto_max)
-		return ccc->cfg->rto_max;
-	/* rto >= 1, so 63 doublings reach any ceiling without overflow before the check. */
-	while (retries-- > 0 && rto < ccc->cfg->rto_max)
-		rto = rto > UINT64_MAX / 2 ? UINT64_MAX : 2 * rto;
-	return uet_min_u64(rto, ccc->cfg->rto_max);
+	return uet_rtt_rto(&ccc->rtt, ccc->cfg, retries);
 }

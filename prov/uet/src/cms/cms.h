@@ -10,6 +10,9 @@
  *
  *   cms.c     the contract: what an event means for each part
  *   window.c  UET_CMS_NONE: a loss-driven window
+ *   nscc.c    UET_CMS_NSCC: the window of network signal-based congestion control
+ *   rtt.c     round-trip times: base RTT, RTO
+ *   pace.h    bursts
  */
 #ifndef UET_CMS_CMS_H
 #define UET_CMS_CMS_H
@@ -17,35 +20,65 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cms/nscc.h"
+#include "cms/pace.h"
+#include "cms/rtt.h"
 #include "cms/window.h"
 
 /* UDP header and the allowance for IP and Ethernet in nominal sizes (UEC 3.6.12). */
 #define UET_CMS_EXTRA	48u
 
+/* Link rate, bits per second, where none is known: low for a fabric, so that bursts are small. */
+#define UET_CMS_LINK_RATE 10000000000ull
+
+/* Congestion control algorithms; NSCC and RCCC may be on together. */
+enum uet_cms_algorithm {
+	UET_CMS_NONE = 0,	/* the loss-driven window */
+	UET_CMS_NSCC = 1,	/* UEC 3.6.13 */
+	UET_CMS_RCCC = 2,	/* UEC 3.6.14 */
+};
+
 struct uet_cms_cfg {
 	uint32_t mtu;		/* nominal bytes of a full packet: the floor of the window */
 	uint32_t charge_min;	/* least bytes that a packet is charged with */
-	uint32_t window_init;	/* bytes in flight allowed at the start */
-	uint32_t window_max;	/* ceiling in bytes */
+	uint32_t window_init;	/* UET_CMS_NONE: bytes in flight allowed at the start */
+	uint32_t window_max;	/* ceiling in bytes, of any algorithm */
 	uint64_t rto_min;	/* ns: RTO_Init_Time, before any sample and as a floor */
 	uint64_t rto_max;	/* ns: ceiling of a backed-off RTO */
+	uint8_t algorithm;	/* enum uet_cms_algorithm, or'ed */
+	bool trimming;		/* NSCC: switches trim what they have no room for */
+	bool ecn_known;		/* NSCC: all switches mark, so that a delay alone is no sign */
+	uint64_t link_rate;	/* bits per second of our link; 0: UET_CMS_LINK_RATE */
+	uint64_t base_rtt;	/* ns: RTT of a full packet on the longest path; 0: measure it */
+	uint64_t target_floor;	/* ns: NSCC: queueing delay that is nothing but our own jitter */
 };
 
 struct uet_cms_ccc {
 	const struct uet_cms_cfg *cfg;
 	uint32_t inflight;	/* bytes in flight */
-	struct uet_cms_window window;
-	uint64_t srtt;		/* ns, 0 = no sample yet (RFC 6298 arithmetic) */
-	uint64_t rttvar;	/* ns */
+	bool probed;		/* the base RTT is known, or asked for */
+	uint64_t active;	/* ns: last time that something was sent or came back */
+	struct uet_cms_window window;	/* UET_CMS_NONE */
+	struct uet_nscc nscc;		/* UET_CMS_NSCC */
+	struct uet_cms_rtt rtt;
+	struct uet_pace pace;
 };
 
 /* What an acknowledgement says about the network. */
 struct uet_cms_ack {
 	uint32_t bytes;		/* arrived, and not known before to have done so */
-	uint64_t rtt;		/* ns, without the target's service time; 0: no valid sample */
+	uint64_t elapsed;	/* ns since the packet that it names was sent; 0: not certain */
+	uint64_t rtt;		/* the same without the target's service time; 0: no valid sample */
 	bool ecn;		/* the packet it names was CE-marked (M) */
 	uint8_t penalty;	/* rcv_cwnd_pend, 0 .. 127 (UEC Table 3-74) */
 	bool restore;		/* restore_cwnd */
+};
+
+/* A refusal of one packet. */
+struct uet_cms_nack {
+	uint8_t code;		/* enum uet_nack */
+	uint32_t bytes;		/* of the packet; they are no longer in flight */
+	uint64_t rtt;		/* ns; 0: no valid sample */
 };
 
 /* Start @ccc; @cfg must outlive it. */
@@ -57,14 +90,38 @@ static inline uint32_t uet_cms_size(const struct uet_cms_cfg *cfg, uint32_t len)
 	return len + UET_CMS_EXTRA < cfg->charge_min ? cfg->charge_min : len + UET_CMS_EXTRA;
 }
 
+/* Bytes per ns of our link. */
+static inline double uet_cms_rate(const struct uet_cms_cfg *cfg)
+{
+	return (double)(cfg->link_rate ? cfg->link_rate : UET_CMS_LINK_RATE) / 8e9;
+}
+
 /* May @bytes more be sent now? One packet is always allowed when nothing is in flight. */
 bool uet_cms_can_send(const struct uet_cms_ccc *ccc, uint32_t bytes);
+
+/*
+ * From when on bursts allow sending, whatever the window says: now or earlier unless a burst has
+ * just gone. 0 without congestion control.
+ */
+uint64_t uet_cms_next_send(const struct uet_cms_ccc *ccc);
+
+/*
+ * Shall a packet of @bytes, about to be sent, ask for its ACK? Yes if the window has no room for
+ * another one behind it, or is too small for a target that acknowledges every @trigger bytes.
+ */
+bool uet_cms_wants_ack(const struct uet_cms_ccc *ccc, uint32_t bytes, uint32_t trigger);
+
+/* There is something to send at @now where there was nothing before. */
+void uet_cms_on_work(struct uet_cms_ccc *ccc, uint64_t now);
 
 /* @bytes left (first transmission or retransmission) at @now. */
 void uet_cms_on_send(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t now);
 
 /* An acknowledgement arrived at @now. */
 void uet_cms_on_ack(struct uet_cms_ccc *ccc, const struct uet_cms_ack *ack, uint64_t now);
+
+/* A packet was refused in a way that its repetition may cure, and the news came at @now. */
+void uet_cms_on_nack(struct uet_cms_ccc *ccc, const struct uet_cms_nack *nack, uint64_t now);
 
 /* @bytes are known or presumed lost and no longer in flight. */
 void uet_cms_on_loss(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t now);
@@ -83,6 +140,18 @@ static inline void uet_cms_forget(struct uet_cms_ccc *ccc, uint32_t bytes)
 {
 	ccc->inflight -= bytes < ccc->inflight ? bytes : ccc->inflight;
 }
+
+/*
+ * Is a PROBE wanted, because no RTT without queueing is known (UEC 3.6.13.7)? Says so once; its
+ * answer goes to uet_cms_on_probe.
+ */
+bool uet_cms_wants_probe(struct uet_cms_ccc *ccc);
+
+/* The answer to a PROBE took @rtt ns without the target's service time. */
+void uet_cms_on_probe(struct uet_cms_ccc *ccc, uint64_t rtt);
+
+/* Bytes that the source may have in flight now: for statistics. */
+uint32_t uet_cms_cwnd(const struct uet_cms_ccc *ccc);
 
 /* Retransmission time-out in ns for a packet that was already repeated @retries times. */
 uint64_t uet_cms_rto(const struct uet_cms_ccc *ccc, unsigned int retries);

@@ -249,7 +249,7 @@ static void advance(struct uet_pdc *pdc)
 static void digest(struct uet_pds *pds, struct uet_pdc *pdc, struct news *news, uint32_t una,
 		   bool ecn, bool sacked)
 {
-	struct uet_cms_ack ack = { .bytes = news->bytes, .rtt = news->rtt, .ecn = ecn };
+	struct uet_cms_ack ack = { .bytes = news->bytes, .elapsed = news->rtt, .ecn = ecn };
 
 	if (news->any) {
 		uet_pdc_moved(pds, pdc);
