@@ -75,6 +75,7 @@ struct sim_pkt {
 	int err;
 	struct uet_addr src;
 	uint8_t tos;
+	uint8_t trim;
 	uint32_t len;
 	uint8_t data[];
 };
@@ -119,7 +120,7 @@ struct sim {
 	uint32_t msg_cnt, msg_room;
 	uint32_t open;			/* messages posted and not done */
 	uint64_t delay, late;		/* ns */
-	uint32_t drop_ppm, dup_ppm, late_ppm, ce_ppm, jitter;
+	uint32_t drop_ppm, dup_ppm, late_ppm, ce_ppm, trim_ppm, jitter;
 	sim_filter_fn filter;
 	int64_t arg[4];			/* the filter's */
 	uint64_t packets;
@@ -221,10 +222,15 @@ static inline void sim_send_one(struct sim *s, int from, const struct uet_nic_tx
 		p->at += s->late;
 	if (t->tc == UET_NIC_DATA && sim_chance(s, s->ce_ppm))
 		p->tos = UET_ECN_CE;
+	if (sim_chance(s, s->trim_ppm)) {
+		p->trim = uet_rand_u32(&s->rand) % 2 ? UET_NIC_TRIMMED : UET_NIC_TRIMMED_LASTHOP;
+		p->len = (uint32_t)uet_min_u64(p->len, 16 + uet_rand_u32(&s->rand) % 20);
+	}
 	if (verdict == SIM_DUP) {
 		struct sim_pkt *q = sim_pkt(s, &p->src, to, p->len, s->delay / 2);
 
 		memcpy(q->data, p->data, p->len);
+		q->trim = p->trim;
 		sim_fly(s, q);
 	}
 	sim_fly(s, p);
@@ -453,7 +459,8 @@ static inline void sim_deliver_end(struct sim *s, int to)
 		}
 		rx[n] = (struct uet_nic_rx){ .data = p->err ? NULL : p->data,
 					     .len = p->err ? 0 : p->len, .err = p->err,
-					     .src = p->src, .tos = p->tos };
+					     .src = p->src, .tos = p->tos,
+					     .trim = p->trim };
 		got[n++] = p;
 	}
 	s->flying_last = NULL;

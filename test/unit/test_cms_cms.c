@@ -7,6 +7,7 @@
 
 #include "base/util.h"
 #include "cms/cms.h"
+#include "wire/pds.h"
 
 #define MSEC UET_NSEC_PER_MSEC
 
@@ -216,6 +217,167 @@ static void rto_follows_samples_and_backs_off(void **state)
 	assert_int_equal(uet_cms_rto(&ccc, 0), 1000 * MSEC);
 }
 
+/* ---- NSCC ---- */
+
+static const struct uet_cms_cfg nscc = {
+	.algorithm = UET_CMS_NSCC, .mtu = 4000, .window_max = 1 << 20,
+	.rto_min = 5 * MSEC, .rto_max = 1000 * MSEC, .link_rate = 100000000000,
+};
+
+static void nscc_window_counts(void **state)
+{
+	struct uet_cms_ccc ccc;
+
+	(void)state;
+	uet_cms_init(&ccc, &nscc);
+	/* 20 us are guessed: 1.5 * 250000 bytes. */
+	assert_int_equal(uet_cms_cwnd(&ccc), 375000);
+	assert_true(uet_cms_can_send(&ccc, 1 << 20));
+	uet_cms_on_send(&ccc, 300000, 0);
+	assert_true(uet_cms_can_send(&ccc, 75000));
+	assert_false(uet_cms_can_send(&ccc, 75001));
+	uet_cms_forget(&ccc, 300000);
+	/* The first sample replaces the guess. */
+	uet_cms_on_ack(&ccc, &(struct uet_cms_ack){ .rtt = 10000, .elapsed = 50000 }, 0);
+	assert_int_equal(uet_cms_cwnd(&ccc), 187500);
+	assert_int_equal(ccc.rtt.base, 10000);
+	assert_int_equal(ccc.rtt.srtt, 50000);
+}
+
+static void acks_are_asked_for_when_it_matters(void **state)
+{
+	struct uet_cms_ccc ccc;
+
+	(void)state;
+	uet_cms_init(&ccc, &cfg);
+	assert_false(uet_cms_wants_ack(&ccc, 2000, 16384));
+	uet_cms_on_send(&ccc, 1000, 0);
+	assert_true(uet_cms_wants_ack(&ccc, 2000, 16384));
+	assert_false(uet_cms_wants_ack(&ccc, 1500, 16384));
+
+	uet_cms_init(&ccc, &nscc);
+	uet_cms_on_send(&ccc, 370000, 0);
+	assert_false(uet_cms_wants_ack(&ccc, 1000, 16384));
+	assert_true(uet_cms_wants_ack(&ccc, 1001, 16384));	/* no full packet behind it */
+	uet_cms_forget(&ccc, 370000);
+	ccc.nscc.cwnd = 16000;
+	assert_true(uet_cms_wants_ack(&ccc, 1, 16384));
+}
+
+static void refusals_by_code(void **state)
+{
+	static const struct {
+		uint8_t code;
+		bool cuts, loss;	/* with NSCC; without */
+	} cases[] = {
+		{ UET_NACK_TRIMMED, true, true }, { UET_NACK_TRIMMED_LASTHOP, true, true },
+		{ UET_NACK_TRIMMED_ACK, false, false }, { UET_NACK_NO_BITMAP, true, false },
+		{ UET_NACK_NO_RESOURCE, true, false }, { UET_NACK_PSN_OOR_WINDOW, false, false },
+		{ UET_NACK_NO_PDC_AVAIL, false, false }, { UET_NACK_PKT_NOT_RCVD, true, true },
+		{ UET_NACK_RCVR_INFER_LOSS, true, true }, { UET_NACK_ROD_OOO, true, true },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < UET_ARRAY_SIZE(cases); i++) {
+		struct uet_cms_nack nack = { .code = cases[i].code, .bytes = 4000 };
+		struct uet_cms_ccc ccc;
+
+		uet_cms_init(&ccc, &nscc);
+		uet_cms_on_send(&ccc, 8000, 0);
+		uet_cms_on_nack(&ccc, &nack, 0);
+		assert_int_equal(ccc.inflight, 4000);
+		assert_int_equal(uet_cms_cwnd(&ccc), cases[i].cuts ? 371000 : 375000);
+		uet_cms_init(&ccc, &cfg);
+		uet_cms_on_send(&ccc, 8000, 0);
+		uet_cms_on_nack(&ccc, &nack, 0);
+		assert_int_equal(ccc.inflight, 4000);
+		assert_int_equal(uet_cms_cwnd(&ccc), cases[i].loss ? 2000 : 4000);
+	}
+}
+
+/* A quarter of the window at once, then bursts of an eighth at 1.25 windows per RTT. */
+static void bursts_are_spread(void **state)
+{
+	uint64_t now = 1000000, later, sent = 0, bursts = 0, start = now;
+	struct uet_cms_ccc ccc;
+
+	(void)state;
+	uet_cms_init(&ccc, &nscc);
+	while (!uet_cms_burst_over(&ccc, now)) {
+		uet_cms_on_send(&ccc, 4000, now);
+		sent += 4000;
+	}
+	assert_in_range(sent, 375000 / 4, 375000 / 4 + 4000);
+	while (sent < 375000) {
+		later = uet_cms_burst_over(&ccc, now);
+		assert_true(later > now);
+		assert_true(uet_cms_burst_over(&ccc, later - 1) == later);
+		now = later;
+		for (bursts++; !uet_cms_burst_over(&ccc, now); sent += 4000)
+			uet_cms_on_send(&ccc, 4000, now);
+	}
+	assert_in_range(bursts, 5, 7);
+	assert_in_range(now - start, 10000, 16000);
+	/* After a pause all of a burst may go again, but no more. */
+	now += 1000000;
+	for (sent = 0; !uet_cms_burst_over(&ccc, now); sent += 4000)
+		uet_cms_on_send(&ccc, 4000, now);
+	assert_in_range(sent, 375000 / 4, 375000 / 4 + 4000);
+	/* Two packets always go together. */
+	ccc.nscc.cwnd = 4000;
+	now += 1000000;
+	for (sent = 0; !uet_cms_burst_over(&ccc, now); sent += 4000)
+		uet_cms_on_send(&ccc, 4000, now);
+	assert_in_range(sent, 8000, 12000);
+	/* None of this without congestion control. */
+	uet_cms_init(&ccc, &cfg);
+	uet_cms_on_send(&ccc, 1 << 30, 0);
+	assert_int_equal(uet_cms_burst_over(&ccc, 0), 0);
+}
+
+static void probes_once_per_path(void **state)
+{
+	struct uet_cms_cfg c = nscc;
+	struct uet_cms_ccc ccc;
+
+	(void)state;
+	uet_cms_init(&ccc, &cfg);
+	assert_false(uet_cms_wants_probe(&ccc));
+	uet_cms_init(&ccc, &c);
+	assert_true(uet_cms_wants_probe(&ccc));
+	assert_false(uet_cms_wants_probe(&ccc));
+	uet_cms_on_probe(&ccc, 8000);
+	assert_int_equal(ccc.rtt.base, 8000);
+	uet_cms_on_ack(&ccc, &(struct uet_cms_ack){ .rtt = 9000 }, 0);
+	/* After ten seconds of silence the route may be another one, and longer. */
+	uet_cms_on_work(&ccc, 9 * UET_NSEC_PER_SEC);
+	assert_false(uet_cms_wants_probe(&ccc));
+	uet_cms_on_work(&ccc, 10 * UET_NSEC_PER_SEC);
+	assert_true(uet_cms_wants_probe(&ccc));
+	uet_cms_on_probe(&ccc, 16000);
+	assert_int_equal(ccc.rtt.base, 16000);
+	c.base_rtt = 12000;
+	uet_cms_init(&ccc, &c);
+	assert_false(uet_cms_wants_probe(&ccc));
+}
+
+static void nscc_takes_early_timeouts_back(void **state)
+{
+	struct uet_cms_ccc ccc;
+
+	(void)state;
+	uet_cms_init(&ccc, &nscc);
+	uet_cms_on_send(&ccc, 400000, 0);
+	uet_cms_on_timeout(&ccc, 400000, MSEC);
+	assert_int_equal(uet_cms_cwnd(&ccc), 4000);
+	assert_int_equal(ccc.inflight, 0);
+	uet_cms_on_spurious(&ccc);
+	assert_int_equal(uet_cms_cwnd(&ccc), 375000);
+	uet_cms_on_loss(&ccc, 5000, MSEC);
+	assert_int_equal(uet_cms_cwnd(&ccc), 370000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -229,6 +391,12 @@ int main(void)
 		cmocka_unit_test(window_collapses_once),
 		cmocka_unit_test(early_timeout_is_taken_back),
 		cmocka_unit_test(rto_follows_samples_and_backs_off),
+		cmocka_unit_test(nscc_window_counts),
+		cmocka_unit_test(acks_are_asked_for_when_it_matters),
+		cmocka_unit_test(refusals_by_code),
+		cmocka_unit_test(bursts_are_spread),
+		cmocka_unit_test(probes_once_per_path),
+		cmocka_unit_test(nscc_takes_early_timeouts_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,8 +60,8 @@ static void single_answer_is_attached(void **state)
 	assert_int_equal(h.mpr, 8);
 	assert_int_equal(h.cc_type, UET_CC_NSCC);
 	assert_int_equal(h.cc.service_time, 1 * MSEC / 128);
-	/* 2 packets: 12 + 20 + 10 and 12 + 20 + 100 bytes, in units of 256. */
-	assert_int_equal(h.cc.rcvd_bytes, 1);
+	/* Nominal sizes: 12 + 20 + 10 and 12 + 20 + 100 bytes, and 48 each; in units of 256. */
+	assert_int_equal(h.cc.rcvd_bytes, 2);
 	assert_int_equal(uet_get_be16(ses + 2), m->id);
 	assert_int_equal(uet_get_be24(ses + 5), 0x42);
 	assert_true(raw_silent(&r));
@@ -87,6 +87,59 @@ static void no_ack_below_trigger(void **state)
 	assert_int_equal(ses[1], 1);
 	assert_int_equal(uet_get_be16(ses + 2), m->id);
 	assert_true(raw_silent(&r));
+}
+
+/* Destination flow control: 0 below half full, 32 there, 127 when it overflows. */
+static void pressure_is_passed_on(void **state)
+{
+	static const struct {
+		uint32_t percent;
+		uint8_t penalty;
+		bool restore;
+	} steps[] = {
+		{ 0, 0, false }, { 49, 0, false }, { 50, 32, false }, { 72, 78, false },
+		{ 95, 127, false }, { 100, 127, false }, { 49, 0, false }, { 25, 0, false },
+		{ 24, 0, true }, { 0, 0, true }, { 10, 0, true }, { 10, 0, false },
+		{ 60, 53, false }, { 0, 0, true },
+	};
+	struct uet_pds_hdr h;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < UET_ARRAY_SIZE(steps); i++) {
+		uet_pds_set_pressure(s.end[1].pds, steps[i].percent);
+		raw_request(&r, msg(1, false), 0, 1 + (int32_t)i, UET_PDS_F_AR, 0);
+		raw_turn(&r);
+		h = raw_take(&r, NULL);
+		assert_int_equal(h.cc.rcv_cwnd_pend, steps[i].penalty);
+		assert_int_equal(h.cc.restore_cwnd, steps[i].restore);
+	}
+}
+
+/* Neither copies nor what is refused count as received. */
+static void received_bytes_are_new_and_whole(void **state)
+{
+	struct sim_msg *m = msg(4, false);
+	struct uet_pds_hdr h;
+
+	(void)state;
+	m->plen = 964;		/* 1044 bytes above UDP, 1092 in the end */
+	m->buf = realloc(m->buf, 4000);
+	raw_request(&r, msg(1, false), 0, 1, UET_PDS_F_AR, 0);
+	raw_turn(&r);
+	h = raw_take(&r, NULL);
+	assert_int_equal(h.cc.rcvd_bytes, (90 + 180 + 255) / 256);
+	raw_request(&r, msg(1, false), 0, 1, UET_PDS_F_AR | UET_PDS_F_RETX, 0);
+	s.end[1].nack_code = UET_NACK_NO_PKT_BUFFER;
+	s.end[1].nack_left = 1;
+	raw_request(&r, msg(1, false), 0, 2, UET_PDS_F_AR, 0);
+	raw_turn(&r);
+	sim_drain(&s, 0);
+	raw_request(&r, msg(1, false), 0, 3, UET_PDS_F_AR, 0);
+	raw_turn(&r);
+	h = raw_take(&r, NULL);
+	assert_int_equal(h.cc.rcvd_bytes, (90 + 2 * 180 + 255) / 256);
+	assert_int_equal(h.cc.ooo_count, 1);
 }
 
 static void coalesces_what_came_together(void **state)
@@ -376,6 +429,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(single_answer_is_attached),
 		T(no_ack_below_trigger),
+		T(pressure_is_passed_on),
+		T(received_bytes_are_new_and_whole),
 		T(coalesces_what_came_together),
 		T(urgent_and_other_acks),
 		T(holes_show_in_bitmap_and_close_with_an_ack),

@@ -282,6 +282,92 @@ static void round_trip_samples(void **state)
 	assert_in_range(pdc()->ccc->cms.rtt.srtt, 5 * MSEC, 10 * MSEC);
 }
 
+/* An ACK of NSCC with @service time, in units of 128 ns. */
+static void ack_after(int32_t at, uint16_t service)
+{
+	struct uet_pds_hdr h = {
+		.type = UET_PDS_ACK_CC, .next_hdr = UET_HDR_RESPONSE,
+		.psn = r.start + (uint32_t)at, .spdcid = r.tpdcid, .dpdcid = r.peer_id,
+		.mpr = 8, .sack_psn_offset = 1, .cc.service_time = service,
+	};
+
+	sim_speak(&s, 0, 1, &h, raw_ok, sizeof(raw_ok));
+}
+
+static void with_nscc(void)
+{
+	struct uet_pds_cfg cfg = sim_cfg();
+
+	sim_free(&s);
+	cfg.cms.algorithm = UET_CMS_NSCC;
+	cfg.cms.charge_min = 0;
+	cfg.cms.link_rate = 100000000000;
+	cfg.cms.rto_min = 1 * SEC;
+	raw_init_target(&r, &s, UET_MODE_RUD, &cfg);
+}
+
+/* What the target took for itself is no fault of the network. */
+static void service_time_is_subtracted(void **state)
+{
+	static const struct {
+		uint64_t elapsed;
+		uint16_t service;
+		uint64_t base;	/* as it is afterwards, us */
+	} steps[] = {
+		{ 900, 0, 900 },		/* this peer may never tell */
+		{ 1000, 4000, 488 },		/* 512 us */
+		{ 400, 0, 488 },		/* now it is known to tell: not valid */
+		{ 10000, 0xffff, 488 },		/* so long or longer */
+		{ 50, 4000, 488 },		/* impossible */
+		{ 600, 1, 488 },
+		{ 612, 4000, 100 },
+	};
+	size_t i;
+
+	(void)state;
+	with_nscc();
+	for (i = 0; i < UET_ARRAY_SIZE(steps); i++) {
+		post_and_take(1);
+		s.now += steps[i].elapsed * USEC;
+		ack_after((int32_t)i, steps[i].service);
+		/* post_and_take needs some time, too. */
+		assert_in_range(pdc()->ccc->cms.rtt.base / USEC, steps[i].base,
+				steps[i].base + 20);
+		assert_true(pdc()->ccc->cms.rtt.srtt >= 50 * USEC);
+	}
+}
+
+/* Marks and penalties matter even in an ACK that acknowledges nothing new. */
+static void network_signals_are_passed_on(void **state)
+{
+	struct uet_pds_hdr h = {
+		.type = UET_PDS_ACK_CC, .flags = UET_PDS_F_M, .mpr = 8, .sack_psn_offset = 1,
+		.cc.rcv_cwnd_pend = 64,
+	};
+
+	(void)state;
+	with_nscc();
+	post_and_take(4);
+	ack_after(0, 1);
+	assert_false(pdc()->ccc->cms.nscc.marked);
+	h.psn = r.start;
+	h.spdcid = r.tpdcid;
+	h.dpdcid = r.peer_id;
+	sim_speak(&s, 0, 1, &h, NULL, 0);
+	assert_true(pdc()->ccc->cms.nscc.marked);
+	assert_true(pdc()->ccc->cms.nscc.saved_cwnd > 0);
+	h.flags = 0;
+	h.cc.rcv_cwnd_pend = 0;
+	h.cc.restore_cwnd = true;
+	sim_speak(&s, 0, 1, &h, NULL, 0);
+	assert_true(pdc()->ccc->cms.nscc.saved_cwnd <= 0);
+	/* An old one knows nothing of the present. */
+	ack_after(1, 1);
+	h.cc.rcv_cwnd_pend = 127;
+	sim_speak(&s, 0, 1, &h, NULL, 0);
+	assert_true(pdc()->ccc->cms.nscc.saved_cwnd <= 0);
+}
+
 static void clear_travels_with_requests(void **state)
 {
 	static const uint8_t ses[12] = { 1, 5 };
@@ -439,6 +525,8 @@ int main(void)
 		T(sacked_packets_are_asked_for_not_repeated),
 		T(no_response_keeps_the_packet_open),
 		T(round_trip_samples),
+		T(service_time_is_subtracted),
+		T(network_signals_are_passed_on),
 		T(clear_travels_with_requests),
 		T(clear_cmd_when_nothing_is_sent),
 		T(clear_stops_at_missing_answers),

@@ -26,6 +26,7 @@ static void make_network(struct sim *s)
 	s->dup_ppm = loss[pick(s, UET_ARRAY_SIZE(loss))];
 	s->late_ppm = loss[pick(s, UET_ARRAY_SIZE(loss))];
 	s->ce_ppm = loss[pick(s, UET_ARRAY_SIZE(loss))];
+	s->trim_ppm = pick(s, 2) ? 0 : loss[pick(s, UET_ARRAY_SIZE(loss))];
 	s->delay = (1 + pick(s, 100)) * USEC;
 	s->jitter = pick(s, 3) ? 0 : (uint32_t)(1 + pick(s, 200)) * USEC;
 	s->late = (1 + pick(s, 300)) * USEC;
@@ -43,6 +44,14 @@ static void make_ends(struct sim *s)
 	cfg.ack_trigger = pick(s, 4) * 8192;
 	cfg.cms.window_init = 4096 << pick(s, 6);
 	cfg.cms.window_max = cfg.cms.window_init << pick(s, 4);
+	if (pick(s, 2)) {
+		cfg.cms.algorithm = UET_CMS_NSCC;
+		cfg.cms.charge_min = 0;
+		cfg.cms.link_rate = (1 + pick(s, 100)) * 1000000000ull;
+		cfg.cms.base_rtt = pick(s, 2) ? 0 : (1 + pick(s, 100)) * USEC;
+		cfg.cms.trimming = pick(s, 2);
+		cfg.cms.ecn_known = pick(s, 2);
+	}
 	cfg.strict_port = false;
 	cfg.peer_timeout = 60 * SEC;
 	for (i = 0; i < n; i++) {

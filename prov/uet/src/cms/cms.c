@@ -78,9 +78,11 @@ static uint64_t pace_burst(const struct uet_cms_ccc *ccc)
 	return pace_time(ccc, part > least ? part : least);
 }
 
-uint64_t uet_cms_next_send(const struct uet_cms_ccc *ccc)
+uint64_t uet_cms_burst_over(struct uet_cms_ccc *ccc, uint64_t now)
 {
-	return has_nscc(ccc) ? uet_pace_next(&ccc->pace, pace_burst(ccc)) : 0;
+	if (!has_nscc(ccc) || ccc->pace.full <= now)
+		return 0;
+	return uet_pace_check(&ccc->pace, pace_burst(ccc), now);
 }
 
 /* ---- events ---- */

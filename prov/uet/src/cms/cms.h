@@ -100,10 +100,10 @@ static inline double uet_cms_rate(const struct uet_cms_cfg *cfg)
 bool uet_cms_can_send(const struct uet_cms_ccc *ccc, uint32_t bytes);
 
 /*
- * From when on bursts allow sending, whatever the window says: now or earlier unless a burst has
- * just gone. 0 without congestion control.
+ * May something be sent at @now, whatever the window says, or has a burst just gone? Returns 0
+ * if it may, else the time in ns from which it may. Always 0 without NSCC.
  */
-uint64_t uet_cms_next_send(const struct uet_cms_ccc *ccc);
+uint64_t uet_cms_burst_over(struct uet_cms_ccc *ccc, uint64_t now);
 
 /*
  * Shall a packet of @bytes, about to be sent, ask for its ACK? Yes if the window has no room for

@@ -17,6 +17,8 @@ enum param_kind {
 	PARAM_U32,
 	PARAM_SIZE,
 	PARAM_MS,	/* milliseconds outside, uint64_t nanoseconds inside */
+	PARAM_US,	/* microseconds outside, uint64_t nanoseconds inside */
+	PARAM_MBITS,	/* Mbit/s outside, uint64_t bits per second inside */
 };
 
 struct param {
@@ -88,6 +90,12 @@ static const struct param params[] = {
 	  "to at the same time, in both directions." },
 	{ "window", PARAM_U32, AT(pds.cms.window_max), UET_MTU_MAX, 1 << 30, 1 << 20, "bytes",
 	  "Most unacknowledged bytes towards one peer." },
+	{ "base_rtt", PARAM_US, AT(pds.cms.base_rtt), 0, 1000000, 0, "us",
+	  "Round-trip time of a full packet on the longest path without queues, for congestion "
+	  "control; 0: measure it for each peer." },
+	{ "link_speed", PARAM_MBITS, AT(pds.cms.link_rate), 0, 1600000, 0, "Mbit/s",
+	  "Speed of the link, for congestion control; 0: what the interface says, or 10000 where "
+	  "it says nothing." },
 	{ "rto", PARAM_MS, AT(pds.cms.rto_min), 1, 60000, 5, "ms",
 	  "Shortest time after which a packet without acknowledgement is sent again." },
 	{ "rto_max", PARAM_MS, AT(pds.cms.rto_max), 1, 600000, 1000, "ms",
@@ -114,6 +122,18 @@ static const struct flag flags[] = {
 	  "Answer to UDP port 4793 instead of the port that a packet came from: for peers "
 	  "whose source port carries nothing but entropy, such as UET hardware." },
 };
+
+static const struct {
+	const char *name;
+	uint8_t value;
+} ccs[] = {
+	{ "none", UET_CMS_NONE },
+	{ "nscc", UET_CMS_NSCC },
+};
+
+static const char cc_help[] =
+	"Congestion control: none (a window that only losses shrink), or nscc, which reacts to "
+	"delay, ECN marks and trimmed packets (default: none on loopback, nscc elsewhere)";
 
 static const char iface_help[] =
 	"Interfaces to offer: a comma-separated list of names, globs (eth*) and subnets "
@@ -149,12 +169,23 @@ static void store(const struct param *p, uint64_t value)
 {
 	char *at = (char *)&uet_config + p->offset;
 
-	if (p->kind == PARAM_U32)
+	switch (p->kind) {
+	case PARAM_U32:
 		*(uint32_t *)at = (uint32_t)value;
-	else if (p->kind == PARAM_SIZE)
+		break;
+	case PARAM_SIZE:
 		*(size_t *)at = value;
-	else
+		break;
+	case PARAM_MS:
 		*(uint64_t *)at = value * MS;
+		break;
+	case PARAM_US:
+		*(uint64_t *)at = value * UET_NSEC_PER_USEC;
+		break;
+	case PARAM_MBITS:
+		*(uint64_t *)at = value * 1000000;
+		break;
+	}
 }
 
 /* "FI_UET_TX_SIZE" of "tx_size". */
@@ -214,6 +245,7 @@ static void define_all(void)
 	const struct flag *f;
 
 	fi_param_define(&uet_prov, "iface", FI_PARAM_STRING, "%s", iface_help);
+	fi_param_define(&uet_prov, "cc", FI_PARAM_STRING, "%s", cc_help);
 	for (p = params; p < params + UET_ARRAY_SIZE(params); p++)
 		fi_param_define(&uet_prov, p->name, FI_PARAM_SIZE_T,
 				"%s Unit: %s, range: %" PRIu64 "-%" PRIu64
@@ -241,6 +273,24 @@ static void read_iface(void)
 	uet_config.iface = NULL;
 	if (fi_param_get_str(&uet_prov, "iface", &value) == 0 && *value)
 		uet_config.iface = strdup(value);
+}
+
+static void read_cc(void)
+{
+	char *value;
+	size_t i;
+
+	uet_config.cc = UET_CC_BY_LINK;
+	if (fi_param_get_str(&uet_prov, "cc", &value) || !*value)
+		return;
+	for (i = 0; i < UET_ARRAY_SIZE(ccs); i++) {
+		if (strcmp(value, ccs[i].name) == 0) {
+			uet_config.cc = ccs[i].value;
+			return;
+		}
+	}
+	FI_WARN(&uet_prov, FI_LOG_CORE,
+		"FI_UET_CC=%s is neither none nor nscc; choosing by interface\n", value);
 }
 
 /* The name that other UET software uses. */
@@ -312,6 +362,7 @@ void uet_config_read(void)
 	defined = true;
 	set_fixed(&uet_config.pds);
 	read_iface();
+	read_cc();
 	for (i = 0; i < UET_ARRAY_SIZE(params); i++)
 		read_param(&params[i]);
 	for (i = 0; i < UET_ARRAY_SIZE(flags); i++)

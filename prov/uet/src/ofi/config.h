@@ -16,6 +16,7 @@
 #define UET_MTU_MIN	1024u	/* payload bytes per packet */
 #define UET_MTU_MAX	8192u
 #define UET_QUEUE_MAX	65536	/* most operations outstanding per direction */
+#define UET_CC_BY_LINK	0xff	/* no congestion control was named */
 
 struct uet_config {
 	char *iface;		/* FI_UET_IFACE: filter, or NULL */
@@ -28,6 +29,7 @@ struct uet_config {
 	uint32_t dscp_data;	/* FI_UET_DSCP_DATA */
 	uint32_t dscp_control;	/* FI_UET_DSCP_CONTROL */
 	bool rudi;		/* FI_UET_RUDI */
+	uint8_t cc;		/* FI_UET_CC: enum uet_cms_algorithm, or UET_CC_BY_LINK */
 	size_t tx_size, rx_size; /* FI_UET_TX_SIZE, FI_UET_RX_SIZE: operations outstanding */
 	size_t max_unexpected;	/* FI_UET_UNEXPECTED_COUNT */
 	size_t max_unexpected_bytes; /* FI_UET_UNEXPECTED_BYTES */
@@ -40,7 +42,8 @@ struct uet_config {
 	uint64_t stats_period;	/* ... and whenever so many ns have passed; 0: do not */
 	uint64_t linger;	/* FI_UET_LINGER, here in ns: fi_close waits so long */
 	struct uet_pds_cfg pds;	/* FI_UET_MAX_PDC, FI_UET_WINDOW, FI_UET_RTO, ...; the
-				 * endpoint sets pds.seed and pds.cms.mtu for itself */
+				 * endpoint sets pds.seed for itself, and of pds.cms what
+				 * depends on its link (uet_cc_configure) */
 };
 
 extern struct uet_config uet_config;

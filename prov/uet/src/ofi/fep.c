@@ -11,6 +11,7 @@
 #include <rdma/fi_ext_uet.h>
 
 #include "nic/udp.h"
+#include "ofi/cc.h"
 #include "ofi/hmem.h"
 #include "ofi/peer.h"
 #include "ofi/rma.h"
@@ -116,6 +117,17 @@ int uet_fep_fd(struct uet_fep *fep)
 	return fep->nic->ops->fd(fep->nic);
 }
 
+static const struct uet_port *find_port(const struct uet_domain *domain,
+					const struct uet_addr *addr)
+{
+	size_t i;
+
+	for (i = 0; i < domain->port_cnt; i++)
+		if (uet_addr_same_host(&domain->ports[i].addr, addr))
+			return &domain->ports[i];
+	return NULL;
+}
+
 /* ---- start and stop ---- */
 
 static size_t contexts(size_t cnt)
@@ -146,7 +158,8 @@ static int create_ses(struct uet_fep *fep, const struct fi_info *info, size_t in
 	int ret;
 
 	cfg.pds.seed = now ^ (uint64_t)fep->nic->addr.port << 48 ^ (uintptr_t)fep;
-	cfg.pds.cms.mtu = fep->payload_mtu;
+	uet_cc_configure(&cfg.pds.cms, find_port(fep->domain, &fep->nic->addr),
+			 fep->payload_mtu);
 	ret = uet_ses_create(&cfg, fep->nic, &uet_ep_ses_ops, fep, now, &fep->ses);
 	if (ret)
 		return ret;
@@ -233,17 +246,6 @@ void uet_fep_stop(struct uet_fep *fep)
 }
 
 /* ---- the socket ---- */
-
-static const struct uet_port *find_port(const struct uet_domain *domain,
-					const struct uet_addr *addr)
-{
-	size_t i;
-
-	for (i = 0; i < domain->port_cnt; i++)
-		if (uet_addr_same_host(&domain->ports[i].addr, addr))
-			return &domain->ports[i];
-	return NULL;
-}
 
 /* The local address: the info's, else the domain's first of the wanted family. */
 static int local_addr(const struct uet_domain *domain, const struct fi_info *info,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "pds/pdc.h"
 
-#define SERVICE_UNIT	128u	/* ns */
 #define RCVD_UNIT	256u	/* bytes */
+#define RESTORE_ACKS	3u	/* ACKs that say restore_cwnd: one of them will arrive */
 #define HOLE_ACKS	48u	/* packets per ACK while there are holes: the bitmap sees 64 */
 
 /* One ACK about to be sent. */
@@ -47,6 +47,19 @@ static uint32_t sack_base(const struct uet_pdc *pdc, const struct ack *ack)
 	return base;
 }
 
+/* Destination flow control: ask sources to slow down while our buffers fill up. */
+static void put_pressure(const struct uet_pds *pds, struct uet_pdc *pdc,
+			 struct uet_ack_cc_state *cc)
+{
+	cc->rcv_cwnd_pend = pds->penalty;
+	if (pds->penalty) {
+		pdc->restore_left = RESTORE_ACKS;
+	} else if (pdc->restore_left && pds->relaxed) {
+		cc->restore_cwnd = true;
+		pdc->restore_left--;
+	}
+}
+
 static bool emit(struct uet_pds *pds, struct uet_pdc *pdc, const struct ack *ack)
 {
 	int32_t offset = uet_psn_diff(ack->psn, pdc->rx_cack);
@@ -74,8 +87,9 @@ static bool emit(struct uet_pds *pds, struct uet_pdc *pdc, const struct ack *ack
 	}
 	h.cc.rcvd_bytes = (uint32_t)((pdc->rx_bytes + RCVD_UNIT - 1) / RCVD_UNIT) & 0xffffff;
 	h.cc.ooo_count = (uint16_t)pdc->rx_ooo;
+	put_pressure(pds, pdc, &h.cc);
 	if (ack->arrived) {
-		uint64_t units = (pds->now - ack->arrived) / SERVICE_UNIT;
+		uint64_t units = (pds->now - ack->arrived) / UET_PDS_SERVICE_UNIT;
 
 		h.cc.service_time = (uint16_t)uet_max_u64(1, uet_min_u64(units, UINT16_MAX));
 	}

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "pds/pdc.h"
 
+#define SERVICE_MAX	0xffffu	/* so long or longer */
+
 /* What one ACK brought. */
 struct news {
 	uint32_t bytes;		/* left the window */
-	uint64_t rtt;		/* ns; 0 none */
+	uint64_t elapsed;	/* ns since the named packet was sent; 0: not certain */
+	uint64_t rtt;		/* of these, what the network took; 0: not known */
 	bool any;		/* something arrived */
 	bool scan;		/* something else is missing before it */
 	bool early;		/* a time-out had given it up, wrongly */
@@ -95,7 +98,7 @@ static void take_named(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 		       const struct uet_pkt *pkt, struct news *news)
 {
 	uint32_t psn = uet_pds_offset_psn(h);
-	bool retx = h->flags & UET_PDS_F_RETX, taken, final;
+	bool taken, final;
 	struct uet_txd *d;
 
 	if (!uet_tx_open(pdc, psn))
@@ -103,11 +106,9 @@ static void take_named(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 	d = uet_txd_at(pdc, psn);
 	if (d->state == UET_TXD_DONE)
 		return;
-	/* Which transmission arrived is certain only for these (UEC 3.6.13.1). */
-	if (retx ? d->state == UET_TXD_FLIGHT && d->retries == 1 : uet_txd_sent_once(d)) {
-		news->rtt = uet_max_u64(1, pds->now - d->when);
+	news->elapsed = uet_txd_elapsed(pds, d, h->flags & UET_PDS_F_RETX);
+	if (news->elapsed)
 		overtakes(pdc, d);
-	}
 	taken = d->msg && h->next_hdr != UET_HDR_NONE && pkt->len;
 	final = !d->awaits;
 	if (taken) {
@@ -245,26 +246,64 @@ static void advance(struct uet_pdc *pdc)
 		pdc->tx_clear++;
 }
 
-/* Act on @news. @una: the oldest PSN that might not have arrived, before them. */
-static void digest(struct uet_pds *pds, struct uet_pdc *pdc, struct news *news, uint32_t una,
-		   bool ecn, bool sacked)
+/* The ACK_CC state of @h is that of NSCC. */
+static bool has_nscc_state(const struct uet_pds_hdr *h)
 {
-	struct uet_cms_ack ack = { .bytes = news->bytes, .elapsed = news->rtt, .ecn = ecn };
+	return h->type == UET_PDS_ACK_CC && h->cc_type == UET_CC_NSCC;
+}
 
+uint64_t uet_acked_network(struct uet_pdc *pdc, const struct uet_pds_hdr *h, uint64_t elapsed)
+{
+	uint16_t units = has_nscc_state(h) ? h->cc.service_time : 0;
+	uint64_t service = (uint64_t)units * UET_PDS_SERVICE_UNIT;
+
+	if (units)
+		pdc->tells_service = true;
+	else if (pdc->tells_service)
+		return 0;
+	return units < SERVICE_MAX && service < elapsed ? elapsed - service : 0;
+}
+
+/* Tell the CCC what the ACK with header @h (NULL: none) says about the network. */
+static void tell_cms(struct uet_pds *pds, struct uet_pdc *pdc, const struct news *news,
+		     const struct uet_pds_hdr *h)
+{
+	struct uet_cms_ack ack = {
+		.bytes = news->bytes, .elapsed = news->elapsed, .rtt = news->rtt,
+	};
+
+	if (h) {
+		ack.ecn = h->flags & UET_PDS_F_M;
+		if (has_nscc_state(h) && h->psn == pdc->tx_cack) {
+			ack.penalty = h->cc.rcv_cwnd_pend;
+			ack.restore = h->cc.restore_cwnd;
+		}
+	}
+	/* Without news of packets a loss-driven window has nothing to learn. */
+	if (!news->any && !(pds->cfg.cms.algorithm && (ack.ecn || ack.penalty || ack.restore)))
+		return;
+	uet_cms_on_ack(&pdc->ccc->cms, &ack, pds->now);
+	uet_ccc_wake(pds, pdc->ccc);
+	uet_probe_consider(pds, pdc);
+}
+
+/* Act on @news, which ACK @h (NULL: none) brought. @una: what was the oldest PSN in doubt. */
+static void digest(struct uet_pds *pds, struct uet_pdc *pdc, struct news *news, uint32_t una,
+		   const struct uet_pds_hdr *h)
+{
 	if (news->any) {
 		uet_pdc_moved(pds, pdc);
 		pdc->acked = pds->now;
 		if (uet_unlikely(news->early))
 			uet_loss_undo(pds, pdc);
-		uet_cms_on_ack(&pdc->ccc->cms, &ack, pds->now);
-		uet_ccc_wake(pds, pdc->ccc);
 		pdc->reissues = 0;
 		/* Answered, yet the oldest is still open: maybe it was overtaken. */
 		if (uet_tx_una(pdc) == una && pdc->flight_cnt)
 			news->scan = true;
 	}
+	tell_cms(pds, pdc, news, h);
 	if (news->scan && pdc->flight_cnt)
-		uet_loss_scan(pds, pdc, sacked);
+		uet_loss_scan(pds, pdc, h && h->sack_bitmap);
 }
 
 /* Everything that an ACK says about packets. */
@@ -275,8 +314,11 @@ static void take(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_
 	bool stale = uet_psn_diff(h->psn, pdc->tx_cack) < 0;
 	uint32_t una = uet_tx_una(pdc);
 
-	if (!(h->flags & UET_PDS_F_P))
+	if (h->flags & UET_PDS_F_P)
+		uet_probe_answered(pds, pdc, h);
+	else
 		take_named(pds, pdc, h, pkt, &news);
+	news.rtt = uet_acked_network(pdc, h, news.elapsed);
 	if (!stale) {
 		if (h->psn != pdc->tx_cack)
 			take_cack(pds, pdc, h->psn, &news);
@@ -287,7 +329,7 @@ static void take(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_
 	if (news.rtt)
 		uet_hist_add(&pds->stats.rtt, news.rtt / UET_NSEC_PER_USEC);
 	advance(pdc);
-	digest(pds, pdc, &news, una, h->flags & UET_PDS_F_M, h->sack_bitmap != 0);
+	digest(pds, pdc, &news, una, h);
 	consider_clear(pds, pdc, h);
 }
 
@@ -307,7 +349,7 @@ void uet_pds_answered(struct uet_pds *pds, struct uet_pds_msg *msg, uint32_t ind
 	una = uet_tx_una(pdc);
 	complete(pds, pdc, d, &news);
 	advance(pdc);
-	digest(pds, pdc, &news, una, false, false);
+	digest(pds, pdc, &news, una, NULL);
 	/* The answer must be acknowledged before the PDC is closed; the timer comes after that. */
 	if (uet_unlikely(pdc->state == UET_PDC_DRAIN) && !uet_pdc_busy(pdc))
 		uet_pdc_arm(pds, pdc, pds->now);

@@ -60,6 +60,13 @@ static struct uet_ccc *recycle(struct uet_pds *pds)
 	return ccc;
 }
 
+/* The next burst may go. */
+static void burst_over(struct uet_timer *timer, void *arg, uint64_t now)
+{
+	(void)now;
+	uet_ccc_wake(arg, uet_container_of(timer, struct uet_ccc, burst));
+}
+
 static struct uet_ccc *create(struct uet_pds *pds, const struct uet_addr *peer)
 {
 	struct uet_ccc *ccc = uet_pool_get(&pds->cccs.pool);
@@ -73,6 +80,7 @@ static struct uet_ccc *create(struct uet_pds *pds, const struct uet_addr *peer)
 	ccc->peer = *peer;
 	uet_list_init(&ccc->waiting);
 	uet_list_init(&ccc->unused);
+	uet_timer_init(&ccc->burst, burst_over);
 	uet_cms_init(&ccc->cms, &pds->cfg.cms);
 	pos = place_of(pds, peer);
 	*pos = ccc;
@@ -107,6 +115,8 @@ void uet_ccc_detach(struct uet_pds *pds, struct uet_pdc *pdc)
 		return;
 	assert(ccc->cms.inflight == 0);
 	ccc->unused_since = pds->now;
+	ccc->probe_at = 0;
+	uet_timer_del(&pds->timers, &ccc->burst);
 	uet_list_add_tail(&pds->cccs.unused, &ccc->unused);
 }
 
@@ -117,10 +127,15 @@ static struct uet_pdc *first_waiting(const struct uet_ccc *ccc)
 	return uet_list_entry(uet_list_first(&ccc->waiting), struct uet_pdc, waiting);
 }
 
-bool uet_ccc_my_turn(const struct uet_pdc *pdc, uint32_t sent)
+bool uet_ccc_my_turn(struct uet_pds *pds, const struct uet_pdc *pdc, uint32_t sent)
 {
-	const struct uet_ccc *ccc = pdc->ccc;
+	struct uet_ccc *ccc = pdc->ccc;
+	uint64_t later = uet_cms_burst_over(&ccc->cms, pds->now);
 
+	if (later) {
+		uet_timer_set(&pds->timers, &ccc->burst, later);
+		return false;
+	}
 	if (uet_likely(uet_list_empty(&ccc->waiting)))
 		return true;
 	if (first_waiting(ccc) != pdc)
@@ -162,6 +177,15 @@ void uet_ccc_lost(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t bytes)
 void uet_ccc_forget(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t bytes)
 {
 	uet_cms_forget(&pdc->ccc->cms, bytes);
+	uet_ccc_wake(pds, pdc->ccc);
+}
+
+void uet_ccc_refused(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t code, uint32_t bytes,
+		     uint64_t rtt)
+{
+	struct uet_cms_nack nack = { .code = code, .bytes = bytes, .rtt = rtt };
+
+	uet_cms_on_nack(&pdc->ccc->cms, &nack, pds->now);
 	uet_ccc_wake(pds, pdc->ccc);
 }
 

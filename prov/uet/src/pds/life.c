@@ -124,6 +124,8 @@ void uet_pdc_enqueue(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_pds_ms
 		pdc->stuck = 0;
 		uet_list_del(&pdc->idle);
 	}
+	if (uet_list_empty(&pdc->queue) && !pdc->retx_cnt && uet_list_empty(&pdc->ccc->waiting))
+		uet_cms_on_work(&pdc->ccc->cms, pds->now);
 	msg->pdc = pdc;
 	uet_list_add_tail(&pdc->queue, &msg->link);
 	pdc->tx_end += msg->pkt_cnt;

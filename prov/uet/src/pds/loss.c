@@ -89,7 +89,7 @@ void uet_loss_scan(struct uet_pds *pds, struct uet_pdc *pdc, bool sacked)
 	uet_pdc_ready(pds, pdc);
 }
 
-void uet_loss_delay(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn)
+void uet_loss_delay(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint8_t code)
 {
 	struct uet_txd *d = uet_txd_at(pdc, psn);
 	uint64_t pause = pds->cfg.nack_retx_time;
@@ -104,8 +104,7 @@ void uet_loss_delay(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn)
 	for (i = 0; i < d->nacks && pause < pds->cfg.nack_retx_max; i++)
 		pause *= 2;
 	pause = uet_min_u64(pause, pds->cfg.nack_retx_max);
-	/* A refusal says nothing about the network: the window does not shrink. */
-	uet_ccc_forget(pds, pdc, uet_txd_leave(pdc, d));
+	uet_ccc_refused(pds, pdc, code, uet_txd_leave(pdc, d), 0);
 	d->state = UET_TXD_DELAY;
 	d->when = pds->now + pause;
 	pdc->delay_cnt++;

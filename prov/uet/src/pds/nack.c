@@ -37,24 +37,37 @@ static void repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 {
 	struct uet_txd *d = uet_txd_at(pdc, h->psn);
 	uint32_t bytes;
+	uint64_t rtt;
 
 	if (d->state == UET_TXD_DONE || d->state == UET_TXD_RETX || is_outdated(d, h) ||
 	    uet_psn_diff(h->psn, pdc->tx_cack) <= 0)
 		return;
+	rtt = uet_txd_elapsed(pds, d, h->flags & UET_PDS_F_RETX);
 	bytes = uet_txd_repeat(pdc, h->psn);
 	pds->stats.retx_nack++;
 	pds->stats.retx_trim += h->nack_code <= UET_NACK_TRIMMED_ACK;
 	if (bytes)
-		uet_ccc_lost(pds, pdc, bytes);
+		uet_ccc_refused(pds, pdc, h->nack_code, bytes, rtt);
 	uet_pdc_ready(pds, pdc);
+}
+
+/* A switch has cut the packet off. A ROD target takes nothing that follows it. */
+static void repeat_trimmed(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h)
+{
+	uint64_t before = pds->stats.retx_nack;
+
+	repeat_now(pds, pdc, h);
+	if (pdc->mode == UET_MODE_ROD && pds->stats.retx_nack != before)
+		uet_ccc_forget(pds, pdc, uet_loss_go_back(pdc, h->psn + 1,
+							  &pds->stats.retx_goback));
 }
 
 /* The target of a ROD PDC misses @expected. */
 static void rewind_to(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
 		      uint32_t expected)
 {
+	uint32_t bytes, first;
 	struct uet_txd *d;
-	uint32_t bytes;
 
 	if (pdc->mode != UET_MODE_ROD || !uet_tx_open(pdc, expected) ||
 	    uet_psn_diff(expected, h->psn) > 0)
@@ -63,9 +76,13 @@ static void rewind_to(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet
 	/* A packet that left before the last rewind caused this: it is already taken care of. */
 	if ((d->state != UET_TXD_FLIGHT && !d->timed_out) || is_outdated(d, h))
 		return;
+	first = d->state == UET_TXD_FLIGHT ? d->bytes : 0;
 	bytes = uet_loss_go_back(pdc, expected, &pds->stats.retx_goback);
-	if (bytes)
-		uet_ccc_lost(pds, pdc, bytes);
+	/* One is lost; those behind it are only repeated with it. */
+	if (bytes) {
+		uet_ccc_refused(pds, pdc, h->nack_code, first, 0);
+		uet_ccc_forget(pds, pdc, bytes - first);
+	}
 	uet_pdc_ready(pds, pdc);
 }
 
@@ -91,6 +108,8 @@ static void rx_normal(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet
 	switch (h->nack_code) {
 	case UET_NACK_TRIMMED:
 	case UET_NACK_TRIMMED_LASTHOP:
+		repeat_trimmed(pds, pdc, h);
+		break;
 	case UET_NACK_TRIMMED_ACK:
 	case UET_NACK_PKT_NOT_RCVD:
 	case UET_NACK_ACK_WITH_DATA:
@@ -116,11 +135,11 @@ static void rx_normal(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet
 			pdc->clear_due = true;
 			uet_pdc_pend(pds, pdc);
 		}
-		uet_loss_delay(pds, pdc, h->psn);
+		uet_loss_delay(pds, pdc, h->psn, h->nack_code);
 		break;
 	default:
 		/* Shortages, EXP_NACK_NORMAL and _ERR, and codes that are reserved today. */
-		uet_loss_delay(pds, pdc, h->psn);
+		uet_loss_delay(pds, pdc, h->psn, h->nack_code);
 		break;
 	}
 }

@@ -13,7 +13,8 @@
  *   nack.c   refusals, both ways                 cp.c     control packets, both ways
  *   life.c   opening, closing, failing           timer.c  the timer of a PDC
  *   rudi.c   RUDI, which knows no PDC            uud.c    UUD, which knows nothing
- *   ccc.c    what the PDCs of one peer share
+ *   ccc.c    what the PDCs of one peer share    probe.c   how long their path is
+ *   trim.c   packets that a switch has cut off
  *
  * A PDC has two directions. At its initiator tx is the forward direction and rx the return
  * direction; at its target it is the other way round. Both use one struct:
@@ -57,6 +58,7 @@
 #define UET_PDS_PSN_APART	(1u << 16) /* distance that tells an old Start_PSN from a new one */
 #define UET_PDS_PSN_LIMIT	((1u << 31) - 16) /* PSNs of a PDC, room for the close included */
 #define UET_PDS_SYN_SAFETY	(100 * UET_NSEC_PER_MSEC) /* Syn_Retx_Safety_Time */
+#define UET_PDS_SERVICE_UNIT	128u	/* ns: of service_time */
 #define UET_PDS_RING_MIN	32u
 #define UET_PDS_RING_SIZES	6	/* 32, 64 ... 1024 */
 
@@ -130,6 +132,8 @@ struct uet_pdc {
 	bool on_pending;	/* in pds->pending */
 	bool urgent;		/* the peer waits for what is pending */
 	bool blocked;		/* waits until its predecessor is drained (ROD) */
+	bool tells_service;	/* the peer's ACKs have told a service time */
+	uint8_t restore_left;	/* ACKs that are to say restore_cwnd once pressure is gone */
 	uint8_t close_held;	/* target: CLOSE_CMDs not taken, as return data was open */
 
 	/* Source side. */
@@ -225,6 +229,9 @@ struct uet_ccc {
 	uint32_t users;		/* PDCs */
 	struct uet_cms_ccc cms;
 	struct uet_list waiting; /* PDCs that the window holds up, in the order of their turns */
+	struct uet_timer burst;	/* lets those that wait go on */
+	uint64_t probe_at;	/* ns: when a PROBE for the base RTT left; 0: none is out */
+	uint16_t probe_id;	/* its opaque value */
 	struct uet_list unused;	/* in cccs.unused while it has no users */
 	uint64_t unused_since;	/* ns */
 	struct uet_ccc *hash_next;
@@ -274,6 +281,8 @@ struct uet_pds {
 	struct uet_list finished; /* messages whose done() is due */
 	uint64_t begged_at;	/* ns: last CLEAR_REQ for lack of stored answers */
 	bool urgent;		/* some PDC in pending is urgent */
+	bool relaxed;		/* no pressure worth mentioning: sources may restore windows */
+	uint8_t penalty;	/* rcv_cwnd_pend for ACKs */
 	uint32_t msgs;		/* posted and not done */
 	uint32_t initiators;	/* PDCs that this side opened */
 	struct uet_rudi rudi;
@@ -307,6 +316,18 @@ static inline bool uet_tx_open(const struct uet_pdc *pdc, uint32_t psn)
 static inline bool uet_txd_sent_once(const struct uet_txd *d)
 {
 	return (d->state == UET_TXD_FLIGHT || d->timed_out) && d->retries == 0;
+}
+
+/*
+ * Time since the transmission of @d that an answer speaks of, which says whether that one was a
+ * repetition (@retx), 0 if it is not certain which one it was (UEC 3.6.13.1).
+ */
+static inline uint64_t uet_txd_elapsed(const struct uet_pds *pds, const struct uet_txd *d,
+				       bool retx)
+{
+	if (retx ? d->state != UET_TXD_FLIGHT || d->retries != 1 : !uet_txd_sent_once(d))
+		return 0;
+	return uet_max_u64(1, pds->now - d->when);
 }
 
 /* True when something of @pdc is unsent or unanswered. */
@@ -478,8 +499,8 @@ int uet_ccc_attach(struct uet_pds *pds, struct uet_pdc *pdc);
 /* @pdc, which has nothing in flight any more, is about to vanish. */
 void uet_ccc_detach(struct uet_pds *pds, struct uet_pdc *pdc);
 
-/* May @pdc, which has sent @sent packets in a row, use the window now? */
-bool uet_ccc_my_turn(const struct uet_pdc *pdc, uint32_t sent);
+/* May @pdc, which has sent @sent packets in a row, use the window now? If not, see below. */
+bool uet_ccc_my_turn(struct uet_pds *pds, const struct uet_pdc *pdc, uint32_t sent);
 
 /* The window, or others' turns, hold @pdc up after @sent packets: it is pumped again in turn. */
 void uet_ccc_stand_in_line(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t sent);
@@ -493,6 +514,24 @@ void uet_ccc_wake(struct uet_pds *pds, struct uet_ccc *ccc);
 /* uet_cms_on_loss and uet_cms_forget for packets of @pdc, and what follows for those who wait. */
 void uet_ccc_lost(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t bytes);
 void uet_ccc_forget(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t bytes);
+
+/* The same for uet_cms_on_nack; @rtt = time since the packet was sent, 0: not certain. */
+void uet_ccc_refused(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t code, uint32_t bytes,
+		     uint64_t rtt);
+
+/* ---- probe.c ---- */
+
+/* Ask for the RTT without queueing if the CCC of @pdc wants to know it. */
+void uet_probe_consider(struct uet_pds *pds, struct uet_pdc *pdc);
+
+/* The ACK of a PROBE arrived. */
+void uet_probe_answered(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h);
+
+/* ---- trim.c ---- */
+
+/* What a switch has left of a packet arrived, with header @h; @lasthop: the switch before us. */
+void uet_trim_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct uet_pkt *pkt,
+		 bool lasthop);
 
 /* ---- batch.c ---- */
 
@@ -580,8 +619,8 @@ uint32_t uet_loss_go_back(struct uet_pdc *pdc, uint32_t psn, uint64_t *counter);
  */
 void uet_loss_scan(struct uet_pds *pds, struct uet_pdc *pdc, bool sacked);
 
-/* Refuse @psn for a while, as a resource NACK wants. */
-void uet_loss_delay(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn);
+/* Refuse @psn for a while, as a resource NACK with @code wants. */
+void uet_loss_delay(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint8_t code);
 
 /* Repeat all that is not acknowledged, as soon as the window allows. */
 void uet_loss_hurry(struct uet_pds *pds, struct uet_pdc *pdc);
@@ -669,6 +708,12 @@ void uet_acked_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct
 
 /* Call done() for finished messages. */
 void uet_acked_deliver(struct uet_pds *pds);
+
+/*
+ * Of the @elapsed ns until ACK @h of @pdc, what the network took, without the service time of
+ * the target (UEC 3.6.13.1); 0: not known.
+ */
+uint64_t uet_acked_network(struct uet_pdc *pdc, const struct uet_pds_hdr *h, uint64_t elapsed);
 
 /* @msg has all its answers: take it from its PDC and let done() follow. */
 void uet_acked_finish(struct uet_pds *pds, struct uet_pds_msg *msg);

@@ -7,6 +7,13 @@
 #define MAX_PDC 65535u
 #define MAX_RUDI 65536u
 
+/* Destination flow control: percent of our buffers in use, and what sources are told. */
+#define PRESSURE_NONE	25u
+#define PRESSURE_LOW	50u
+#define PRESSURE_HIGH	95u
+#define PENALTY_LOW	32u
+#define PENALTY_MAX	127u
+
 static bool cfg_ok(const struct uet_pds_cfg *cfg)
 {
 	return cfg->max_pdc >= 1 && cfg->max_pdc <= MAX_PDC &&
@@ -21,7 +28,9 @@ static bool cfg_ok(const struct uet_pds_cfg *cfg)
 	       cfg->target_idle && cfg->target_idle <= UET_TIME_NEVER / 4 &&
 	       cfg->linger <= UET_TIME_NEVER / 4 && cfg->cms.mtu && cfg->cms.window_max &&
 	       cfg->cms.rto_min && cfg->cms.rto_max >= cfg->cms.rto_min &&
-	       cfg->cms.rto_max <= UET_TIME_NEVER / 4;
+	       cfg->cms.rto_max <= UET_TIME_NEVER / 4 &&
+	       cfg->cms.algorithm <= (UET_CMS_NSCC | UET_CMS_RCCC) &&
+	       cfg->cms.base_rtt <= UET_NSEC_PER_SEC;
 }
 
 int uet_pds_create(const struct uet_pds_cfg *cfg, struct uet_nic *nic,
@@ -193,7 +202,9 @@ static void rx_one(struct uet_pds *pds, const struct uet_nic_rx *p)
 		.wire_len = p->len,
 		.ce = (p->tos & UET_ECN_MASK) == UET_ECN_CE,
 	};
-	if (uet_pds_is_request(h.type))
+	if (uet_unlikely(p->trim))
+		uet_trim_rx(pds, &h, &pkt, p->trim == UET_NIC_TRIMMED_LASTHOP);
+	else if (uet_pds_is_request(h.type))
 		uet_rx_request(pds, &h, &pkt);
 	else if (uet_pds_is_ack(h.type))
 		uet_acked_rx(pds, &h, &pkt);
@@ -296,6 +307,19 @@ void uet_pds_close(struct uet_pds *pds, uint64_t now)
 		}
 	}
 	uet_batch_flush(pds);
+}
+
+void uet_pds_set_pressure(struct uet_pds *pds, uint32_t percent)
+{
+	pds->relaxed = percent < PRESSURE_NONE;
+	if (percent < PRESSURE_LOW)
+		pds->penalty = 0;
+	else if (percent >= PRESSURE_HIGH)
+		pds->penalty = PENALTY_MAX;
+	else
+		pds->penalty = (uint8_t)(PENALTY_LOW + (percent - PRESSURE_LOW) *
+					 (PENALTY_MAX - PENALTY_LOW) /
+					 (PRESSURE_HIGH - PRESSURE_LOW));
 }
 
 const struct uet_pds_stats *uet_pds_stats(const struct uet_pds *pds)

@@ -176,6 +176,7 @@ struct uet_pds_stats {
 	uint64_t drop_unknown_pdc;	/* no PDC and no answer prescribed */
 	uint64_t drop_stale;		/* ACK, NACK or CP that no longer fits the state */
 	uint64_t drop_unsupported;	/* TSS and the like: not spoken here */
+	uint64_t rx_trimmed;		/* packets that arrived cut off */
 	uint64_t pdc_opened, pdc_accepted, pdc_closed, pdc_failed, pdc_restarted;
 	uint64_t nack_rx_code[32];	/* by code; 31 = all others */
 	uint64_t nack_tx_code[32];
@@ -325,6 +326,13 @@ bool uet_pds_idle(const struct uet_pds *pds);
  * repeated and not waited for; the owner destroys the PDS afterwards.
  */
 void uet_pds_close(struct uet_pds *pds, uint64_t now);
+
+/*
+ * Say how full the buffers are in which packets wait to be received: @percent, 0 .. 100. From 50
+ * on ACKs ask sources to slow down (destination flow control, UEC 3.6.13), the more the fuller;
+ * below 25 they may go on as before. 0 at first.
+ */
+void uet_pds_set_pressure(struct uet_pds *pds, uint32_t percent);
 
 /* Counters of this FEP; valid until destroy. */
 const struct uet_pds_stats *uet_pds_stats(const struct uet_pds *pds);

@@ -299,7 +299,7 @@ static void deliver(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_p
 		pdc->gap_when = pds->now;
 		return;
 	}
-	pdc->rx_bytes += pkt->wire_len;
+	pdc->rx_bytes += pkt->wire_len + UET_CMS_EXTRA;
 	if (pdc->initiator)
 		uet_pdc_moved(pds, pdc);
 	/* Data cannot be replaced by a default response, so it is kept as well. */

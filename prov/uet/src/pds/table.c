@@ -89,8 +89,8 @@ struct uet_pdc *uet_table_alloc(struct uet_pds *pds)
 	struct uet_pdc *pdc;
 	uint16_t id;
 
-	/* One for it, one for RUDI. */
-	if (uet_timers_reserve(&pds->timers, pds->pdcs.used + 2))
+	/* One for it, one for its CCC, one for RUDI. */
+	if (uet_timers_reserve(&pds->timers, 2 * (pds->pdcs.used + 1) + 1))
 		return NULL;
 	pdc = uet_pool_get(&pds->pdcs);
 	if (!pdc)

@@ -239,17 +239,17 @@ bool uet_tx_ctl(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t ctl)
 enum sent { SENT, WINDOW_SHUT, OTHERWISE_HELD };
 
 /* The packet with @bytes is the last one that the window allows for now. */
-static bool is_last_allowed(const struct uet_pdc *pdc, uint32_t bytes)
+static bool is_last_allowed(const struct uet_pds *pds, const struct uet_pdc *pdc, uint32_t bytes)
 {
 	return pdc->tx_next + 1 - pdc->tx_cack > pdc->tx_mpr ||
-	       !uet_cms_can_send(&pdc->ccc->cms, 2 * bytes);
+	       uet_cms_wants_ack(&pdc->ccc->cms, bytes, pds->cfg.ack_trigger);
 }
 
 /* True when the described packet must carry AR. */
-static bool asks_for_ack(struct uet_pdc *pdc, const struct uet_pds_fill *fill, uint32_t len,
-			 uint32_t bytes)
+static bool asks_for_ack(const struct uet_pds *pds, struct uet_pdc *pdc,
+			 const struct uet_pds_fill *fill, uint32_t len, uint32_t bytes)
 {
-	if (pdc->ar_bytes + len >= UET_PDS_AR_BYTES || is_last_allowed(pdc, bytes))
+	if (pdc->ar_bytes + len >= UET_PDS_AR_BYTES || is_last_allowed(pds, pdc, bytes))
 		return true;
 	if (!fill->eom || !fill->lazy)
 		return fill->eom;
@@ -333,7 +333,7 @@ static enum sent send_new(struct uet_pds *pds, struct uet_pdc *pdc)
 		return WINDOW_SHUT;
 	if (!ring_room(pds, pdc))
 		return OTHERWISE_HELD;
-	if (asks_for_ack(pdc, &fill, t->len, bytes))
+	if (asks_for_ack(pds, pdc, &fill, t->len, bytes))
 		flags = UET_PDS_F_AR;
 
 	d = uet_txd_at(pdc, pdc->tx_next);
@@ -366,7 +366,7 @@ static uint32_t take_turn(struct uet_pds *pds, struct uet_pdc *pdc)
 			return sent;
 		}
 		result = WINDOW_SHUT;
-		if (uet_ccc_my_turn(pdc, sent))
+		if (uet_ccc_my_turn(pds, pdc, sent))
 			result = pdc->retx_cnt ? send_repeat(pds, pdc) : send_new(pds, pdc);
 		if (result != SENT)
 			break;
