@@ -260,8 +260,12 @@ static void acks_are_asked_for_when_it_matters(void **state)
 	assert_false(uet_cms_wants_ack(&ccc, 1000, 16384));
 	assert_true(uet_cms_wants_ack(&ccc, 1001, 16384));	/* no full packet behind it */
 	uet_cms_forget(&ccc, 370000);
+	assert_int_equal(uet_cms_ack_spacing(&ccc, 16384), 8000);
 	ccc.nscc.cwnd = 16000;
 	assert_true(uet_cms_wants_ack(&ccc, 1, 16384));
+	assert_int_equal(uet_cms_ack_spacing(&ccc, 16384), 0);
+	uet_cms_init(&ccc, &cfg);
+	assert_int_equal(uet_cms_ack_spacing(&ccc, 16384), 0);
 }
 
 static void refusals_by_code(void **state)

@@ -7,6 +7,7 @@
 #define PACE_GAIN	1.25	/* the even rate is above the window's, so that it never limits */
 #define PACE_PACKETS	2	/* full packets that a burst has at least ... */
 #define PACE_PART	4.0	/* ... else this part of the window */
+#define ACK_PACKETS	2u	/* full packets per ACK of a full window */
 #define ROUTE_MEMORY	(10 * UET_NSEC_PER_SEC)	/* a base RTT holds for so long without use */
 
 static bool has_nscc(const struct uet_cms_ccc *ccc)
@@ -59,6 +60,13 @@ bool uet_cms_wants_ack(const struct uet_cms_ccc *ccc, uint32_t bytes, uint32_t t
 		next = ccc->cfg->mtu;
 	}
 	return !uet_cms_can_send(ccc, bytes + next);
+}
+
+uint32_t uet_cms_ack_spacing(const struct uet_cms_ccc *ccc, uint32_t trigger)
+{
+	if (!has_nscc(ccc) || ccc->nscc.cwnd < trigger)
+		return 0;
+	return ACK_PACKETS * ccc->cfg->mtu;
 }
 
 /* ---- bursts ---- */

@@ -111,6 +111,12 @@ uint64_t uet_cms_burst_over(struct uet_cms_ccc *ccc, uint64_t now);
  */
 bool uet_cms_wants_ack(const struct uet_cms_ccc *ccc, uint32_t bytes, uint32_t trigger);
 
+/*
+ * Bytes that should lie between two packets that ask for an ACK only because the window is full:
+ * a window that is always full would otherwise cost one ACK per packet. @trigger as above.
+ */
+uint32_t uet_cms_ack_spacing(const struct uet_cms_ccc *ccc, uint32_t trigger);
+
 /* There is something to send at @now where there was nothing before. */
 void uet_cms_on_work(struct uet_cms_ccc *ccc, uint64_t now);
 

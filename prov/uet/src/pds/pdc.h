@@ -157,6 +157,7 @@ struct uet_pdc {
 	uint32_t clear_psn;
 	uint32_t clear_sent;	/* CLEAR_PSN of the last CLEAR_CMD or request */
 	uint32_t ar_bytes;	/* sent since the last AR */
+	uint32_t ar_psn;	/* PSN of the last AR, meaningful while it is open */
 	uint16_t eager_acks;	/* lazy messages that get AR all the same: the peer needs it */
 	uint32_t flight_bytes;	/* this PDC's part of ccc->cms.inflight */
 	uint32_t ring_mask;	/* with ring: size - 1 */

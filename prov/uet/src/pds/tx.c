@@ -173,10 +173,12 @@ static void dispatch(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_nic_tx
 	uet_pds_pack(&h, t->iov[0].iov_base);
 	pdc->clear_sent = uet_tx_clear(pdc);
 	pdc->clear_due = false;
-	if (flags & UET_PDS_F_AR)
+	if (flags & UET_PDS_F_AR) {
 		pdc->ar_bytes = 0;
-	else
+		pdc->ar_psn = psn;
+	} else {
 		pdc->ar_bytes += t->len;
+	}
 	d->batch = pds->batch.seq;
 	uet_batch_add(pds, d->msg);
 	pdc->tx_bytes += t->len;
@@ -238,11 +240,21 @@ bool uet_tx_ctl(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t ctl)
 /* What became of an attempt to send a packet. */
 enum sent { SENT, WINDOW_SHUT, OTHERWISE_HELD };
 
+/* An ACK will come that a packet on its way has asked for, unless one of them is lost. */
+static bool ack_is_near(const struct uet_pds *pds, const struct uet_pdc *pdc)
+{
+	return pdc->ar_bytes < uet_cms_ack_spacing(&pdc->ccc->cms, pds->cfg.ack_trigger) &&
+	       uet_tx_open(pdc, pdc->ar_psn) &&
+	       uet_txd_at(pdc, pdc->ar_psn)->state == UET_TXD_FLIGHT;
+}
+
 /* The packet with @bytes is the last one that the window allows for now. */
 static bool is_last_allowed(const struct uet_pds *pds, const struct uet_pdc *pdc, uint32_t bytes)
 {
-	return pdc->tx_next + 1 - pdc->tx_cack > pdc->tx_mpr ||
-	       uet_cms_wants_ack(&pdc->ccc->cms, bytes, pds->cfg.ack_trigger);
+	if (pdc->tx_next + 1 - pdc->tx_cack > pdc->tx_mpr)
+		return true;
+	return uet_cms_wants_ack(&pdc->ccc->cms, bytes, pds->cfg.ack_trigger) &&
+	       !ack_is_near(pds, pdc);
 }
 
 /* True when the described packet must carry AR. */
