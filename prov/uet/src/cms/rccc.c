@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "cms/rccc.h"
+
+#include "base/util.h"
+
+#define MAX_CREDIT	(1u << 30)	/* far below half the range of totals */
+#define STALE		(10 * UET_NSEC_PER_MSEC)
+#define MUTE_AFTER	4u		/* starvings */
+
+void uet_rccc_init(struct uet_rccc *r, uint64_t max, uint32_t mtu)
+{
+	*r = (struct uet_rccc){ .mtu = mtu, .speculating = true };
+	r->max = (uint32_t)uet_min_u64(uet_max_u64(max, mtu), MAX_CREDIT);
+	r->credit = r->max;
+}
+
+void uet_rccc_on_send(struct uet_rccc *r, uint32_t bytes, uint64_t now)
+{
+	r->sent_at = now;
+	r->waits_since = 0;
+	if (!r->mute)
+		r->credit -= bytes;
+}
+
+static void end_speculation(struct uet_rccc *r)
+{
+	if (!r->speculating)
+		return;
+	r->speculating = false;
+	if (r->credit > 0)
+		r->credit = 0;
+}
+
+void uet_rccc_on_feedback(struct uet_rccc *r)
+{
+	r->alive = true;
+	end_speculation(r);
+}
+
+bool uet_rccc_on_credit(struct uet_rccc *r, uint32_t total)
+{
+	uint32_t units = (total - r->granted) & UET_CREDIT_MASK;
+
+	uet_rccc_on_feedback(r);
+	r->heard = true;
+	r->mute = false;
+	r->starved = 0;
+	if (!uet_credit_ahead(total, r->granted))
+		return false;
+	r->granted = total & UET_CREDIT_MASK;
+	r->credit += (int64_t)units * UET_CREDIT_UNIT;
+	if (r->credit > (int64_t)r->max)
+		r->credit = r->max;
+	r->waits_since = 0;
+	return true;
+}
+
+void uet_rccc_on_timeout(struct uet_rccc *r)
+{
+	end_speculation(r);
+	if (r->credit <= 0)
+		r->credit = 1;
+}
+
+void uet_rccc_starve(struct uet_rccc *r, uint64_t now)
+{
+	uet_rccc_on_timeout(r);
+	r->waits_since = now;
+	if (r->starved < UINT8_MAX)
+		r->starved++;
+	if (r->alive && !r->heard && r->starved >= MUTE_AFTER)
+		r->mute = true;
+	r->alive = false;
+}
+
+void uet_rccc_wake(struct uet_rccc *r, uint64_t now)
+{
+	if (r->speculating || r->waits_since || now - r->sent_at < STALE)
+		return;
+	r->speculating = true;
+	r->credit = (int64_t)uet_max_u64(r->max / 3 * 2, r->mtu);
+	r->sent_at = now;
+	r->waits_since = 0;
+}
+
+uint32_t uet_rccc_target(struct uet_rccc *r, uint64_t backlog, uint32_t bytes, uint64_t limit,
+			 uint32_t sharers)
+{
+	int64_t want = (int64_t)uet_min_u64(uet_min_u64(backlog, limit), r->max);
+	uint32_t total;
+
+	want -= r->credit - bytes;
+	if (r->speculating && backlog && want < (int64_t)r->mtu)
+		want = r->mtu;
+	if (want <= 0)
+		return r->target;
+	total = (r->granted + uet_credit_units((uint64_t)want / sharers)) & UET_CREDIT_MASK;
+	if (uet_credit_ahead(total, r->target))
+		r->target = total;
+	return r->target;
+}
+
+uint64_t uet_rccc_ask_at(const struct uet_rccc *r, uint64_t rtt, uint64_t patience)
+{
+	if (uet_rccc_can_send(r))
+		return UET_TIME_NEVER;
+	if (uet_credit_ahead(r->target, r->granted))
+		return uet_max_u64(r->waits_since, r->asked_at) + uet_max_u64(patience, rtt);
+	return r->asked_at ? r->asked_at + rtt : 0;
+}

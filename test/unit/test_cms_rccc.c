@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "base/util.h"
+#include "cms/rccc.h"
+
+#define MTU	1000u
+#define MAX	12000u
+#define USEC	UET_NSEC_PER_USEC
+#define MSEC	UET_NSEC_PER_MSEC
+
+/* One that has heard of its destination and has no credit. */
+static void begun(struct uet_rccc *r)
+{
+	uet_rccc_init(r, MAX, MTU);
+	uet_rccc_on_feedback(r);
+	assert_int_equal(r->credit, 0);
+}
+
+static void totals_wrap(void **state)
+{
+	(void)state;
+	assert_true(uet_credit_ahead(1, 0));
+	assert_false(uet_credit_ahead(0, 0));
+	assert_false(uet_credit_ahead(0, 1));
+	assert_true(uet_credit_ahead(3, 0xfffffe));
+	assert_false(uet_credit_ahead(0xfffffe, 3));
+	assert_true(uet_credit_ahead(0x7fffff, 0));
+	assert_false(uet_credit_ahead(0x800000, 0));
+	assert_true(uet_credit_ahead(0xff000001, 0));	/* only 24 bits count */
+	assert_int_equal(uet_credit_units(0), 0);
+	assert_int_equal(uet_credit_units(1), 1);
+	assert_int_equal(uet_credit_units(256), 1);
+	assert_int_equal(uet_credit_units(257), 2);
+}
+
+static void limits_of_the_store(void **state)
+{
+	static const struct {
+		uint64_t max;
+		uint32_t mtu, expect;
+	} cases[] = {
+		{ MAX, MTU, MAX },
+		{ 10, MTU, MTU },
+		{ 1ull << 40, MTU, 1u << 30 },
+	};
+	struct uet_rccc r;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < UET_ARRAY_SIZE(cases); i++) {
+		uet_rccc_init(&r, cases[i].max, cases[i].mtu);
+		assert_int_equal(r.max, cases[i].expect);
+		assert_int_equal(r.credit, cases[i].expect);
+	}
+}
+
+static void first_window_needs_no_grant(void **state)
+{
+	struct uet_rccc r;
+	uint32_t sent = 0;
+
+	(void)state;
+	uet_rccc_init(&r, MAX, MTU);
+	while (uet_rccc_can_send(&r)) {
+		uet_rccc_on_send(&r, 700, 1);
+		sent += 700;
+	}
+	/* Below zero by less than a packet. */
+	assert_in_range(sent, MAX, MAX + 699);
+	assert_in_range(-r.credit, 0, 699);
+}
+
+static void hearing_ends_speculation(void **state)
+{
+	struct uet_rccc r;
+
+	(void)state;
+	uet_rccc_init(&r, MAX, MTU);
+	uet_rccc_on_send(&r, MTU, 1);
+	uet_rccc_on_feedback(&r);
+	assert_int_equal(r.credit, 0);
+	assert_false(uet_rccc_can_send(&r));
+
+	/* The first credit ends it, too, before it counts. */
+	uet_rccc_init(&r, MAX, MTU);
+	assert_true(uet_rccc_on_credit(&r, 2));
+	assert_int_equal(r.credit, 512);
+
+	/* A debt stays; later feedback takes nothing away. */
+	uet_rccc_init(&r, MAX, MTU);
+	uet_rccc_on_send(&r, MAX + 100, 1);
+	uet_rccc_on_feedback(&r);
+	assert_int_equal(r.credit, -100);
+	uet_rccc_on_credit(&r, 4);
+	uet_rccc_on_feedback(&r);
+	assert_int_equal(r.credit, 924);
+}
+
+static void lost_grants_are_made_good(void **state)
+{
+	struct uet_rccc r;
+
+	(void)state;
+	begun(&r);
+	assert_true(uet_rccc_on_credit(&r, 4));
+	assert_true(uet_rccc_on_credit(&r, 12));	/* 8 was lost */
+	assert_int_equal(r.credit, 12 * 256);
+	assert_false(uet_rccc_on_credit(&r, 8));	/* or only late */
+	assert_false(uet_rccc_on_credit(&r, 12));
+	assert_int_equal(r.credit, 12 * 256);
+	assert_int_equal(r.granted, 12);
+	uet_rccc_on_credit(&r, 12 + 1000);		/* more than can be stored */
+	assert_int_equal(r.credit, MAX);
+	assert_int_equal(r.granted, 1012);
+}
+
+static void grants_wrap(void **state)
+{
+	struct uet_rccc r;
+	uint32_t total = 0;
+	int i;
+
+	(void)state;
+	begun(&r);
+	/* 2^24 units in large steps, and over. */
+	for (i = 0; i < 40; i++) {
+		total += 0x70000;
+		assert_true(uet_rccc_on_credit(&r, total));
+		assert_int_equal(r.credit, MAX);
+		uet_rccc_on_send(&r, MAX, 1);
+	}
+	assert_true(total > UET_CREDIT_MASK);
+	assert_int_equal(r.granted, total & UET_CREDIT_MASK);
+
+	begun(&r);
+	r.granted = r.target = 0xfffff0;
+	assert_int_equal(uet_rccc_target(&r, MAX, 0, UINT64_MAX, 1),
+			 (0xfffff0 + 47) & UET_CREDIT_MASK);
+	assert_true(uet_rccc_on_credit(&r, 4));
+	assert_int_equal(r.credit, 20 * 256);
+	assert_false(uet_rccc_on_credit(&r, 0xfffffe));
+	assert_int_equal(uet_rccc_target(&r, MAX, 0, UINT64_MAX, 1), 31);
+}
+
+static void asks_for_what_waits(void **state)
+{
+	struct uet_rccc r;
+
+	(void)state;
+	begun(&r);
+	assert_int_equal(uet_rccc_target(&r, 0, 0, UINT64_MAX, 1), 0);
+	assert_int_equal(uet_rccc_target(&r, 1000, 0, UINT64_MAX, 1), 4);
+	/* Not more than can be stored, nor than the window of other congestion control. */
+	assert_int_equal(uet_rccc_target(&r, 1 << 30, 0, 5000, 1), 20);
+	assert_int_equal(uet_rccc_target(&r, 1 << 30, 0, UINT64_MAX, 1), 47);
+	/* Never behind what was asked for before. */
+	assert_int_equal(uet_rccc_target(&r, 1000, 0, UINT64_MAX, 1), 47);
+
+	/* What is there already is not asked for, but what a packet takes with it is. */
+	begun(&r);
+	uet_rccc_on_credit(&r, 10);
+	assert_int_equal(uet_rccc_target(&r, 2560, 0, UINT64_MAX, 1), 0);
+	assert_int_equal(uet_rccc_target(&r, 2560, 1000, UINT64_MAX, 1), 14);
+	/* Debts are paid, too. */
+	begun(&r);
+	r.credit = -300;
+	assert_int_equal(uet_rccc_target(&r, 1000, 0, UINT64_MAX, 1), 6);
+}
+
+static void shares_its_own_link(void **state)
+{
+	struct uet_rccc r;
+
+	(void)state;
+	begun(&r);
+	assert_int_equal(uet_rccc_target(&r, 1 << 30, 0, UINT64_MAX, 4), 12);
+}
+
+static void speculation_asks_early(void **state)
+{
+	struct uet_rccc r;
+
+	(void)state;
+	uet_rccc_init(&r, MAX, MTU);
+	/* Plenty of its own, but that ends with the first answer. */
+	assert_int_equal(uet_rccc_target(&r, 500, 0, UINT64_MAX, 1), 4);
+	uet_rccc_init(&r, MAX, MTU);
+	assert_int_equal(uet_rccc_target(&r, 0, 1000, UINT64_MAX, 1), 0);
+	uet_rccc_on_send(&r, 6000, 1);
+	assert_int_equal(uet_rccc_target(&r, MAX, 0, UINT64_MAX, 1), 24);
+}
+
+static void timeouts_let_one_packet_go(void **state)
+{
+	struct uet_rccc r;
+	int i;
+
+	(void)state;
+	uet_rccc_init(&r, MAX, MTU);
+	uet_rccc_on_send(&r, MTU, 1);
+	/* Nobody answers: no second window of guesses. */
+	for (i = 0; i < 3; i++) {
+		uet_rccc_on_timeout(&r);
+		assert_true(uet_rccc_can_send(&r));
+		uet_rccc_on_send(&r, MTU, 2);
+		assert_false(uet_rccc_can_send(&r));
+		assert_in_range(-r.credit, 0, MTU);	/* debts do not pile up */
+	}
+	/* Credit that there is stays. */
+	begun(&r);
+	uet_rccc_on_credit(&r, 10);
+	uet_rccc_on_timeout(&r);
+	assert_int_equal(r.credit, 2560);
+}
+
+/* The destination acknowledges and starves us @n times. */
+static void starve(struct uet_rccc *r, int n)
+{
+	while (n--) {
+		uet_rccc_starve(r, 5);
+		assert_true(uet_rccc_can_send(r));
+		uet_rccc_on_send(r, MTU, 6);
+		uet_rccc_on_feedback(r);
+	}
+}
+
+static void does_without_a_mute_destination(void **state)
+{
+	struct uet_rccc r;
+
+	(void)state;
+	begun(&r);
+	starve(&r, 3);
+	assert_false(uet_rccc_can_send(&r));
+	starve(&r, 1);
+	assert_true(uet_rccc_can_send(&r));
+	starve(&r, 100);
+	assert_true(r.mute);
+	/* No debts from that time when it grants something after all. */
+	uet_rccc_on_credit(&r, 8);
+	assert_false(r.mute);
+	assert_in_range(r.credit, 8 * 256 - MTU, 8 * 256 + 1);
+
+	/* One that has granted before is only slow; so is one that acknowledges nothing. */
+	starve(&r, 100);
+	assert_false(r.mute);
+	begun(&r);
+	uet_rccc_starve(&r, 5);
+	for (int i = 0; i < 100; i++)
+		uet_rccc_starve(&r, 5);
+	assert_false(r.mute);
+}
+
+static void speculates_again_after_a_pause(void **state)
+{
+	struct uet_rccc r;
+
+	(void)state;
+	begun(&r);
+	uet_rccc_on_credit(&r, 20);
+	uet_rccc_on_send(&r, MTU, 100 * MSEC);
+	uet_rccc_wake(&r, 109 * MSEC);
+	assert_false(r.speculating);
+	assert_int_equal(r.credit, 20 * 256 - 1000);
+	uet_rccc_wake(&r, 110 * MSEC);
+	assert_true(r.speculating);
+	assert_int_equal(r.credit, MAX / 3 * 2);
+	/* Totals go on, and so does speculation until something is heard. */
+	assert_int_equal(r.granted, 20);
+	uet_rccc_on_send(&r, MTU, 111 * MSEC);
+	uet_rccc_wake(&r, 130 * MSEC);
+	assert_int_equal(r.credit, MAX / 3 * 2 - 1000);
+	uet_rccc_on_feedback(&r);
+	assert_int_equal(r.credit, 0);
+
+	/* Waiting for credit is no pause. */
+	uet_rccc_on_block(&r, 140 * MSEC);
+	uet_rccc_wake(&r, 200 * MSEC);
+	assert_false(r.speculating);
+	assert_int_equal(r.credit, 0);
+}
+
+static void asks_when_it_must(void **state)
+{
+	struct uet_rccc r;
+
+	(void)state;
+	begun(&r);
+	r.credit = 1;
+	assert_true(uet_rccc_ask_at(&r, 10, 40) == UET_TIME_NEVER);
+	r.credit = 0;
+	/* Nothing is promised: at once, then once per round trip. */
+	uet_rccc_on_block(&r, 1000);
+	assert_int_equal(uet_rccc_ask_at(&r, 10, 40), 0);
+	uet_rccc_on_ask(&r, 1000);
+	assert_int_equal(uet_rccc_ask_at(&r, 10, 40), 1010);
+	/* Promised: wait for it first. */
+	uet_rccc_target(&r, MTU, 0, UINT64_MAX, 1);
+	assert_int_equal(uet_rccc_ask_at(&r, 10, 40), 1040);
+	uet_rccc_on_ask(&r, 1040);
+	assert_int_equal(uet_rccc_ask_at(&r, 10, 40), 1080);
+	assert_int_equal(uet_rccc_ask_at(&r, 100, 40), 1140);
+	/* A grant begins the wait anew; so does a packet. */
+	uet_rccc_on_credit(&r, 1);
+	r.credit = 0;
+	uet_rccc_on_block(&r, 2000);
+	uet_rccc_on_block(&r, 2010);
+	assert_int_equal(uet_rccc_ask_at(&r, 10, 40), 2040);
+	uet_rccc_on_send(&r, 100, 2020);
+	uet_rccc_on_block(&r, 2030);
+	assert_int_equal(uet_rccc_ask_at(&r, 10, 40), 2070);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(totals_wrap),
+		cmocka_unit_test(limits_of_the_store),
+		cmocka_unit_test(first_window_needs_no_grant),
+		cmocka_unit_test(hearing_ends_speculation),
+		cmocka_unit_test(lost_grants_are_made_good),
+		cmocka_unit_test(grants_wrap),
+		cmocka_unit_test(asks_for_what_waits),
+		cmocka_unit_test(shares_its_own_link),
+		cmocka_unit_test(speculation_asks_early),
+		cmocka_unit_test(timeouts_let_one_packet_go),
+		cmocka_unit_test(does_without_a_mute_destination),
+		cmocka_unit_test(speculates_again_after_a_pause),
+		cmocka_unit_test(asks_when_it_must),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
