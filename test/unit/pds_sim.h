@@ -31,7 +31,7 @@
 #include "base/bytes.h"
 #include "pds/pdc.h"
 
-#define SIM_ENDS	8
+#define SIM_ENDS	9
 #define SIM_SES		20	/* bytes of the stub's message header */
 #define SIM_MAGIC	0x73696d21u
 #define SIM_GRID	2000ull	/* ns: packets arrive on this raster, so that batches form */
@@ -88,6 +88,9 @@ struct sim_end {
 	bool deaf;		/* packets to it vanish */
 	uint64_t asleep;	/* its process does not run before; packets to it wait */
 	uint64_t cost;		/* ns that it needs for a packet received */
+	uint64_t rate;		/* of its link, bytes per us; 0: packets to it do not queue */
+	uint64_t link_free;	/* when the last packet to it will have come through that ... */
+	uint64_t queued;	/* ... and the longest that one waited for it, ns */
 	int refuse;		/* packets to it come back as a report with this error */
 	int room, room_max;	/* packets that the NIC takes per raster; room_max 0: all */
 	struct sim_pkt *inbox, **inbox_tail;	/* what arrived at an end without a PDS */
@@ -178,6 +181,20 @@ static inline int sim_find(const struct sim *s, const struct uet_addr *dst)
 	return -1;
 }
 
+/* @p, which is to arrive when it may, has to pass the link of its end. */
+static inline void sim_queue(struct sim *s, struct sim_pkt *p)
+{
+	struct sim_end *e = &s->end[p->to];
+	uint64_t begin = uet_max_u64(p->at, e->link_free);
+
+	if (!e->rate)
+		return;
+	e->queued = uet_max_u64(e->queued, begin - p->at);
+	/* What Ethernet and IP add is counted as congestion control does. */
+	e->link_free = begin + (uint64_t)(p->len + UET_CMS_EXTRA) * USEC / e->rate;
+	p->at = (e->link_free / SIM_GRID + 1) * SIM_GRID;
+}
+
 static inline void sim_send_one(struct sim *s, int from, const struct uet_nic_tx *t)
 {
 	int to = sim_find(s, &t->dst);
@@ -226,6 +243,7 @@ static inline void sim_send_one(struct sim *s, int from, const struct uet_nic_tx
 		p->trim = uet_rand_u32(&s->rand) % 2 ? UET_NIC_TRIMMED : UET_NIC_TRIMMED_LASTHOP;
 		p->len = (uint32_t)uet_min_u64(p->len, 16 + uet_rand_u32(&s->rand) % 20);
 	}
+	sim_queue(s, p);
 	if (verdict == SIM_DUP) {
 		struct sim_pkt *q = sim_pkt(s, &p->src, to, p->len, s->delay / 2);
 

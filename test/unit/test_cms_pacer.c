@@ -35,6 +35,7 @@ static int setup(void **state)
 	for (i = 0; i < FLOWS; i++) {
 		uet_pacer_flow_init(&flow[i]);
 		flow[i].unused = MAX;	/* no slow credit yet */
+		flow[i].used_at = START;
 	}
 	now = START;
 	return 0;
@@ -251,7 +252,7 @@ static void idle_flows_keep_a_window(void **state)
 	assert_true(uet_pacer_next(&pacer) == UET_TIME_NEVER);
 	uet_pacer_arrived(&pacer, &flow[0], MAX / 3, false, now);
 	run_until(now + 9 * UET_NSEC_PER_MSEC);
-	assert_in_range((flow[0].granted - granted) * UET_CREDIT_UNIT, MAX / 4 + MAX / 3,
+	assert_in_range((flow[0].granted - granted) * UET_CREDIT_UNIT, MAX / 4 + MAX / 3 - MTU,
 			MAX / 4 + MAX / 3 + MTU);
 }
 
@@ -276,6 +277,39 @@ static void active_flows_go_first(void **state)
 	run_until(now + UET_NSEC_PER_MSEC);
 	assert_in_range(flow[1].granted, granted, granted + 200);
 	assert_in_range(flow[0].granted * UET_CREDIT_UNIT, MAX, MAX + MTU);
+}
+
+static void first_windows_cost_credit(void **state)
+{
+	uint32_t i, before;
+
+	(void)state;
+	/* Of one source alone they do not. */
+	flow[0].unused = 0;
+	uet_pacer_demand(&pacer, &flow[0], 200, false, now);
+	uet_pacer_run(&pacer, now);
+	before = (uint32_t)pacer.budget;
+	uet_pacer_arrived(&pacer, &flow[0], MAX, false, now);
+	assert_int_equal(pacer.budget, (int32_t)before);
+
+	/* Of several they do; no more than a window is remembered. */
+	for (i = 1; i < 4; i++) {
+		flow[i].unused = 400;
+		uet_pacer_demand(&pacer, &flow[i], 200, false, now);
+	}
+	assert_int_equal(pacer.actives, 4);
+	uet_pacer_arrived(&pacer, &flow[1], 1200, false, now);
+	assert_int_equal(pacer.budget, (int32_t)before - 800);
+	assert_int_equal(flow[1].unused, 0);
+	uet_pacer_arrived(&pacer, &flow[1], 10 * MAX, false, now);
+	assert_int_equal(pacer.budget, -(int32_t)MAX);
+	before = flow[2].granted;
+	run_until(now + 50000);
+	assert_int_equal(flow[2].granted, before);
+	run_until(now + 5 * TICK);
+	assert_true(flow[2].granted > before);
+	uet_pacer_flow_end(&pacer, &flow[1]);
+	assert_int_equal(pacer.actives, 3);
 }
 
 static void stale_flows_get_nothing(void **state)
@@ -388,8 +422,8 @@ static void ended_flows_are_forgotten(void **state)
 	uet_pacer_demand(&pacer, &flow[0], 100, true, now);
 	uet_pacer_arrived(&pacer, &flow[1], MTU, false, now);
 	assert_true(uet_pacer_next(&pacer) == now);
-	uet_pacer_flow_end(&flow[0]);
-	uet_pacer_flow_end(&flow[1]);
+	uet_pacer_flow_end(&pacer, &flow[0]);
+	uet_pacer_flow_end(&pacer, &flow[1]);
 	run_until(now + UET_NSEC_PER_MSEC);
 	assert_int_equal(due_count(), 0);
 	assert_int_equal(flow[0].granted, 0);
@@ -413,6 +447,7 @@ int main(void)
 		cmocka_unit_test_setup(lost_memory_is_found_again, setup),
 		cmocka_unit_test_setup(idle_flows_keep_a_window, setup),
 		cmocka_unit_test_setup(active_flows_go_first, setup),
+		cmocka_unit_test_setup(first_windows_cost_credit, setup),
 		cmocka_unit_test_setup(stale_flows_get_nothing, setup),
 		cmocka_unit_test_setup(trimmed_packets_are_demand, setup),
 		cmocka_unit_test_setup(congested_network_slows_it, setup),

@@ -88,7 +88,7 @@ static void hearing_ends_speculation(void **state)
 
 	/* The first credit ends it, too, before it counts. */
 	uet_rccc_init(&r, MAX, MTU);
-	assert_true(uet_rccc_on_credit(&r, 2));
+	assert_true(uet_rccc_on_credit(&r, 2, 7));
 	assert_int_equal(r.credit, 512);
 
 	/* A debt stays; later feedback takes nothing away. */
@@ -96,7 +96,7 @@ static void hearing_ends_speculation(void **state)
 	uet_rccc_on_send(&r, MAX + 100, 1);
 	uet_rccc_on_feedback(&r);
 	assert_int_equal(r.credit, -100);
-	uet_rccc_on_credit(&r, 4);
+	uet_rccc_on_credit(&r, 4, 7);
 	uet_rccc_on_feedback(&r);
 	assert_int_equal(r.credit, 924);
 }
@@ -107,14 +107,14 @@ static void lost_grants_are_made_good(void **state)
 
 	(void)state;
 	begun(&r);
-	assert_true(uet_rccc_on_credit(&r, 4));
-	assert_true(uet_rccc_on_credit(&r, 12));	/* 8 was lost */
+	assert_true(uet_rccc_on_credit(&r, 4, 7));
+	assert_true(uet_rccc_on_credit(&r, 12, 7));	/* 8 was lost */
 	assert_int_equal(r.credit, 12 * 256);
-	assert_false(uet_rccc_on_credit(&r, 8));	/* or only late */
-	assert_false(uet_rccc_on_credit(&r, 12));
+	assert_false(uet_rccc_on_credit(&r, 8, 7));	/* or only late */
+	assert_false(uet_rccc_on_credit(&r, 12, 7));
 	assert_int_equal(r.credit, 12 * 256);
 	assert_int_equal(r.granted, 12);
-	uet_rccc_on_credit(&r, 12 + 1000);		/* more than can be stored */
+	uet_rccc_on_credit(&r, 12 + 1000, 7);		/* more than can be stored */
 	assert_int_equal(r.credit, MAX);
 	assert_int_equal(r.granted, 1012);
 }
@@ -130,7 +130,7 @@ static void grants_wrap(void **state)
 	/* 2^24 units in large steps, and over. */
 	for (i = 0; i < 40; i++) {
 		total += 0x70000;
-		assert_true(uet_rccc_on_credit(&r, total));
+		assert_true(uet_rccc_on_credit(&r, total, 7));
 		assert_int_equal(r.credit, MAX);
 		uet_rccc_on_send(&r, MAX, 1);
 	}
@@ -141,9 +141,9 @@ static void grants_wrap(void **state)
 	r.granted = r.target = 0xfffff0;
 	assert_int_equal(uet_rccc_target(&r, MAX, 0, UINT64_MAX, 1),
 			 (0xfffff0 + 47) & UET_CREDIT_MASK);
-	assert_true(uet_rccc_on_credit(&r, 4));
+	assert_true(uet_rccc_on_credit(&r, 4, 7));
 	assert_int_equal(r.credit, 20 * 256);
-	assert_false(uet_rccc_on_credit(&r, 0xfffffe));
+	assert_false(uet_rccc_on_credit(&r, 0xfffffe, 7));
 	assert_int_equal(uet_rccc_target(&r, MAX, 0, UINT64_MAX, 1), 31);
 }
 
@@ -163,7 +163,7 @@ static void asks_for_what_waits(void **state)
 
 	/* What is there already is not asked for, but what a packet takes with it is. */
 	begun(&r);
-	uet_rccc_on_credit(&r, 10);
+	uet_rccc_on_credit(&r, 10, 7);
 	assert_int_equal(uet_rccc_target(&r, 2560, 0, UINT64_MAX, 1), 0);
 	assert_int_equal(uet_rccc_target(&r, 2560, 1000, UINT64_MAX, 1), 14);
 	/* Debts are paid, too. */
@@ -213,7 +213,7 @@ static void timeouts_let_one_packet_go(void **state)
 	}
 	/* Credit that there is stays. */
 	begun(&r);
-	uet_rccc_on_credit(&r, 10);
+	uet_rccc_on_credit(&r, 10, 7);
 	uet_rccc_on_timeout(&r);
 	assert_int_equal(r.credit, 2560);
 }
@@ -242,7 +242,7 @@ static void does_without_a_mute_destination(void **state)
 	starve(&r, 100);
 	assert_true(r.mute);
 	/* No debts from that time when it grants something after all. */
-	uet_rccc_on_credit(&r, 8);
+	uet_rccc_on_credit(&r, 8, 7);
 	assert_false(r.mute);
 	assert_in_range(r.credit, 8 * 256 - MTU, 8 * 256 + 1);
 
@@ -262,7 +262,7 @@ static void speculates_again_after_a_pause(void **state)
 
 	(void)state;
 	begun(&r);
-	uet_rccc_on_credit(&r, 20);
+	uet_rccc_on_credit(&r, 20, 7);
 	uet_rccc_on_send(&r, MTU, 100 * MSEC);
 	uet_rccc_wake(&r, 109 * MSEC);
 	assert_false(r.speculating);
@@ -285,6 +285,11 @@ static void speculates_again_after_a_pause(void **state)
 	assert_int_equal(r.credit, 0);
 }
 
+static uint64_t ask_at(const struct uet_rccc *r)
+{
+	return uet_rccc_ask_at(r, 10, 40, 200);
+}
+
 static void asks_when_it_must(void **state)
 {
 	struct uet_rccc r;
@@ -292,28 +297,56 @@ static void asks_when_it_must(void **state)
 	(void)state;
 	begun(&r);
 	r.credit = 1;
-	assert_true(uet_rccc_ask_at(&r, 10, 40) == UET_TIME_NEVER);
+	assert_true(ask_at(&r) == UET_TIME_NEVER);
 	r.credit = 0;
 	/* Nothing is promised: at once, then once per round trip. */
 	uet_rccc_on_block(&r, 1000);
-	assert_int_equal(uet_rccc_ask_at(&r, 10, 40), 0);
+	assert_int_equal(ask_at(&r), 0);
 	uet_rccc_on_ask(&r, 1000);
-	assert_int_equal(uet_rccc_ask_at(&r, 10, 40), 1010);
-	/* Promised: wait for it first. */
+	assert_int_equal(ask_at(&r), 1010);
+	/* Promised: wait for it first, ever longer. */
+	r.asks = 0;
 	uet_rccc_target(&r, MTU, 0, UINT64_MAX, 1);
-	assert_int_equal(uet_rccc_ask_at(&r, 10, 40), 1040);
+	assert_int_equal(ask_at(&r), 1040);
 	uet_rccc_on_ask(&r, 1040);
-	assert_int_equal(uet_rccc_ask_at(&r, 10, 40), 1080);
-	assert_int_equal(uet_rccc_ask_at(&r, 100, 40), 1140);
+	assert_int_equal(ask_at(&r), 1120);
+	uet_rccc_on_ask(&r, 1120);
+	assert_int_equal(ask_at(&r), 1280);
+	uet_rccc_on_ask(&r, 1280);
+	assert_int_equal(ask_at(&r), 1480);
+	for (int i = 0; i < 300; i++)
+		uet_rccc_on_ask(&r, 1480);
+	assert_int_equal(ask_at(&r), 1680);
+	assert_int_equal(uet_rccc_ask_at(&r, 300, 40, 200), 1780);
 	/* A grant begins the wait anew; so does a packet. */
-	uet_rccc_on_credit(&r, 1);
+	uet_rccc_on_credit(&r, 1, 1990);
 	r.credit = 0;
 	uet_rccc_on_block(&r, 2000);
 	uet_rccc_on_block(&r, 2010);
-	assert_int_equal(uet_rccc_ask_at(&r, 10, 40), 2040);
+	assert_int_equal(ask_at(&r), 2040);
 	uet_rccc_on_send(&r, 100, 2020);
 	uet_rccc_on_block(&r, 2030);
-	assert_int_equal(uet_rccc_ask_at(&r, 10, 40), 2070);
+	assert_int_equal(ask_at(&r), 2070);
+}
+
+static void starves_only_in_silence(void **state)
+{
+	struct uet_rccc r;
+
+	(void)state;
+	uet_rccc_init(&r, MAX, MTU);
+	assert_true(uet_rccc_starve_at(&r, 500) == UET_TIME_NEVER);
+	uet_rccc_on_feedback(&r);
+	uet_rccc_on_block(&r, 1000);
+	assert_int_equal(uet_rccc_starve_at(&r, 500), 1500);
+	/* The destination has nothing for us yet, and says so. */
+	uet_rccc_on_credit(&r, 0, 1400);
+	assert_int_equal(uet_rccc_starve_at(&r, 500), 1900);
+	uet_rccc_starve(&r, 1900);
+	assert_true(uet_rccc_starve_at(&r, 500) == UET_TIME_NEVER);
+	uet_rccc_on_send(&r, MTU, 1900);
+	uet_rccc_on_block(&r, 1910);
+	assert_int_equal(uet_rccc_starve_at(&r, 500), 2410);
 }
 
 int main(void)
@@ -332,6 +365,7 @@ int main(void)
 		cmocka_unit_test(does_without_a_mute_destination),
 		cmocka_unit_test(speculates_again_after_a_pause),
 		cmocka_unit_test(asks_when_it_must),
+		cmocka_unit_test(starves_only_in_silence),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,10 +15,17 @@ static bool has_nscc(const struct uet_cms_ccc *ccc)
 	return ccc->cfg->algorithm & UET_CMS_NSCC;
 }
 
+static bool has_rccc(const struct uet_cms_ccc *ccc)
+{
+	return ccc->cfg->algorithm & UET_CMS_RCCC;
+}
+
 void uet_cms_init(struct uet_cms_ccc *ccc, const struct uet_cms_cfg *cfg)
 {
 	*ccc = (struct uet_cms_ccc){ .cfg = cfg, .probed = cfg->base_rtt != 0 };
 	uet_rtt_init(&ccc->rtt, cfg);
+	uet_rccc_init(&ccc->rccc, uet_cms_credit_max(cfg, ccc->rtt.base),
+		      uet_cms_size(cfg, cfg->mtu));
 	uet_cms_window_init(&ccc->window, cfg->window_init, cfg->mtu, cfg->window_max);
 	uet_nscc_init(&ccc->nscc, cfg, ccc->rtt.base);
 }
@@ -39,7 +46,10 @@ static void take_rtt(struct uet_cms_ccc *ccc, uint64_t ns)
 {
 	bool first = !ccc->rtt.measured;
 
-	if (uet_rtt_network(&ccc->rtt, ccc->cfg, ns))
+	if (!uet_rtt_network(&ccc->rtt, ccc->cfg, ns))
+		return;
+	uet_rccc_set_max(&ccc->rccc, uet_cms_credit_max(ccc->cfg, ccc->rtt.base));
+	if (has_nscc(ccc))
 		uet_nscc_set_base(&ccc->nscc, ccc->cfg, ccc->rtt.base, first);
 }
 
@@ -47,6 +57,11 @@ static void take_rtt(struct uet_cms_ccc *ccc, uint64_t ns)
 
 bool uet_cms_can_send(const struct uet_cms_ccc *ccc, uint32_t bytes)
 {
+	if (has_rccc(ccc) && !uet_rccc_can_send(&ccc->rccc))
+		return false;
+	/* Credit alone limits what is under way, unless the peer gives none. */
+	if (ccc->cfg->algorithm == UET_CMS_RCCC && !ccc->rccc.mute)
+		return true;
 	return ccc->inflight == 0 || ccc->inflight + bytes <= uet_cms_cwnd(ccc);
 }
 
@@ -59,14 +74,48 @@ bool uet_cms_wants_ack(const struct uet_cms_ccc *ccc, uint32_t bytes, uint32_t t
 			return true;
 		next = ccc->cfg->mtu;
 	}
+	if (has_rccc(ccc) && ccc->rccc.credit <= (int64_t)bytes)
+		return true;
 	return !uet_cms_can_send(ccc, bytes + next);
 }
 
 uint32_t uet_cms_ack_spacing(const struct uet_cms_ccc *ccc, uint32_t trigger)
 {
-	if (!has_nscc(ccc) || ccc->nscc.cwnd < trigger)
+	if (has_nscc(ccc) ? ccc->nscc.cwnd < trigger : !has_rccc(ccc))
 		return 0;
 	return ACK_PACKETS * ccc->cfg->mtu;
+}
+
+uint64_t uet_cms_first_base(const struct uet_cms_cfg *cfg)
+{
+	struct uet_cms_rtt rtt;
+
+	uet_rtt_init(&rtt, cfg);
+	return rtt.base;
+}
+
+uint64_t uet_cms_credit_max(const struct uet_cms_cfg *cfg, uint64_t base)
+{
+	uint64_t rate = uet_cms_link_bytes(cfg);
+	uint64_t time = base + uet_pacer_tick(rate, cfg->mtu);
+
+	/* What the link carries until new credit comes, and half as much again. */
+	return rate / 1000 * time / (UET_NSEC_PER_SEC / 1000) * 3 / 2;
+}
+
+uint64_t uet_cms_usual_rtt(const struct uet_cms_ccc *ccc)
+{
+	return ccc->rtt.srtt ? ccc->rtt.srtt : ccc->rtt.base;
+}
+
+uint32_t uet_cms_credit_target(struct uet_cms_ccc *ccc, uint64_t backlog, uint32_t bytes,
+			       uint32_t sharers)
+{
+	uint64_t limit = UINT64_MAX;
+
+	if (has_nscc(ccc))
+		limit = (uint64_t)uet_cms_cwnd(ccc) + ccc->cfg->mtu;
+	return uet_rccc_target(&ccc->rccc, backlog, bytes, limit, sharers);
 }
 
 /* ---- bursts ---- */
@@ -99,6 +148,8 @@ void uet_cms_on_work(struct uet_cms_ccc *ccc, uint64_t now)
 {
 	uint64_t idle = now > ccc->active ? now - ccc->active : 0;
 
+	if (has_rccc(ccc) && ccc->inflight == 0)
+		uet_rccc_wake(&ccc->rccc, now);
 	if (!has_nscc(ccc))
 		return;
 	if (ccc->inflight == 0 && idle >= ROUTE_MEMORY && !ccc->cfg->base_rtt) {
@@ -108,9 +159,16 @@ void uet_cms_on_work(struct uet_cms_ccc *ccc, uint64_t now)
 	uet_nscc_on_work(&ccc->nscc, ccc->cfg, idle, ccc->inflight == 0, now);
 }
 
+void uet_cms_renew_credit(struct uet_cms_ccc *ccc)
+{
+	uet_rccc_init(&ccc->rccc, ccc->rccc.max, ccc->rccc.mtu);
+}
+
 void uet_cms_on_send(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t now)
 {
 	ccc->inflight += bytes;
+	if (has_rccc(ccc))
+		uet_rccc_on_send(&ccc->rccc, bytes, now);
 	if (!has_nscc(ccc))
 		return;
 	ccc->active = now;
@@ -134,13 +192,14 @@ void uet_cms_on_ack(struct uet_cms_ccc *ccc, const struct uet_cms_ack *ack, uint
 	uet_cms_forget(ccc, ack->bytes);
 	if (ack->elapsed)
 		uet_rtt_elapsed(&ccc->rtt, ack->elapsed);
+	if (ack->rtt && ccc->cfg->algorithm)
+		take_rtt(ccc, ack->rtt);
+	uet_rccc_on_feedback(&ccc->rccc);
 	if (!has_nscc(ccc)) {
 		window_on_ack(ccc, ack, used, now);
 		return;
 	}
 	ccc->active = now;
-	if (ack->rtt)
-		take_rtt(ccc, ack->rtt);
 	uet_nscc_on_ack(&ccc->nscc, ccc->cfg, ack, ccc->inflight, now);
 }
 
@@ -167,6 +226,7 @@ static bool is_trim_or_shortage(uint8_t code)
 
 void uet_cms_on_nack(struct uet_cms_ccc *ccc, const struct uet_cms_nack *nack, uint64_t now)
 {
+	uet_rccc_on_feedback(&ccc->rccc);
 	if (!has_nscc(ccc)) {
 		if (is_loss(nack->code))
 			uet_cms_on_loss(ccc, nack->bytes, now);
@@ -197,6 +257,7 @@ void uet_cms_on_loss(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t now)
 void uet_cms_on_timeout(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t now)
 {
 	uet_cms_forget(ccc, bytes);
+	uet_rccc_on_timeout(&ccc->rccc);
 	if (has_nscc(ccc))
 		uet_nscc_on_timeout(&ccc->nscc, ccc->cfg, bytes);
 	else

@@ -13,6 +13,8 @@
  *   nscc.c    UET_CMS_NSCC: the window of network signal-based congestion control
  *   rtt.c     round-trip times: base RTT, RTO
  *   pace.h    bursts
+ *   rccc.c    UET_CMS_RCCC: credit that the destination grants
+ *   pacer.c   UET_CMS_RCCC: a destination that grants it, in a struct of its own
  */
 #ifndef UET_CMS_CMS_H
 #define UET_CMS_CMS_H
@@ -22,6 +24,8 @@
 
 #include "cms/nscc.h"
 #include "cms/pace.h"
+#include "cms/pacer.h"
+#include "cms/rccc.h"
 #include "cms/rtt.h"
 #include "cms/window.h"
 
@@ -60,6 +64,7 @@ struct uet_cms_ccc {
 	uint64_t active;	/* ns: last time that something was sent or came back */
 	struct uet_cms_window window;	/* UET_CMS_NONE */
 	struct uet_nscc nscc;		/* UET_CMS_NSCC */
+	struct uet_rccc rccc;		/* UET_CMS_RCCC */
 	struct uet_cms_rtt rtt;
 	struct uet_pace pace;
 };
@@ -94,6 +99,12 @@ static inline uint32_t uet_cms_size(const struct uet_cms_cfg *cfg, uint32_t len)
 static inline double uet_cms_rate(const struct uet_cms_cfg *cfg)
 {
 	return (double)(cfg->link_rate ? cfg->link_rate : UET_CMS_LINK_RATE) / 8e9;
+}
+
+/* Bytes per second of our link. */
+static inline uint64_t uet_cms_link_bytes(const struct uet_cms_cfg *cfg)
+{
+	return (cfg->link_rate ? cfg->link_rate : UET_CMS_LINK_RATE) / 8;
 }
 
 /* May @bytes more be sent now? One packet is always allowed when nothing is in flight. */
@@ -158,6 +169,31 @@ void uet_cms_on_probe(struct uet_cms_ccc *ccc, uint64_t rtt);
 
 /* Bytes that the source may have in flight now: for statistics. */
 uint32_t uet_cms_cwnd(const struct uet_cms_ccc *ccc);
+
+/* @bytes given up before are in flight after all: no packet leaves. */
+static inline void uet_cms_unforget(struct uet_cms_ccc *ccc, uint32_t bytes)
+{
+	ccc->inflight += bytes;
+}
+
+/* The base RTT that a source with @cfg reckons with before it knows better, ns. */
+uint64_t uet_cms_first_base(const struct uet_cms_cfg *cfg);
+
+/* RCCC: most credit that a source with @cfg stores, bytes, for a base RTT of @base ns. */
+uint64_t uet_cms_credit_max(const struct uet_cms_cfg *cfg, uint64_t base);
+
+/*
+ * RCCC: the credit to ask for, as uet_rccc_target, which see for the parameters; limited by the
+ * window of NSCC where that is on.
+ */
+uint32_t uet_cms_credit_target(struct uet_cms_ccc *ccc, uint64_t backlog, uint32_t bytes,
+			       uint32_t sharers);
+
+/* RCCC: the destination has lost its memory: begin anew with it. */
+void uet_cms_renew_credit(struct uet_cms_ccc *ccc);
+
+/* How long a round trip takes, ns: measured, configured or guessed. */
+uint64_t uet_cms_usual_rtt(const struct uet_cms_ccc *ccc);
 
 /* Retransmission time-out in ns for a packet that was already repeated @retries times. */
 uint64_t uet_cms_rto(const struct uet_cms_ccc *ccc, unsigned int retries);

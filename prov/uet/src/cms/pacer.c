@@ -8,11 +8,12 @@
 #define TICK_PACKETS	4u
 #define MAX_GAP		(10 * UET_NSEC_PER_MSEC) /* time not spent handing out that counts */
 #define STALE		(10 * UET_NSEC_PER_MSEC) /* credit that a source does not use so long */
+#define FAR		(1u << 16)	/* units: 16 MiB */
 #define RATE_PERCENT	99u
 #define MAX_QUIET	7u		/* doublings of the recovery of rel_rate */
 #define MARK_LIMIT	(UET_PACER_ONE * 3 / 10)
 #define RATE_STEP	(UET_PACER_ONE / 100)
-#define RATE_MIN	(UET_PACER_ONE * 9 / 10 / 8) /* the network is 8:1 oversubscribed at worst */
+#define RATE_MIN	(UET_PACER_ONE * 9 / 10 / 8) /* 8:1 oversubscription at worst */
 
 uint64_t uet_pacer_tick(uint64_t rate, uint32_t mtu)
 {
@@ -37,8 +38,9 @@ void uet_pacer_flow_init(struct uet_pacer_flow *f)
 	uet_list_init(&f->due);
 }
 
-void uet_pacer_flow_end(struct uet_pacer_flow *f)
+void uet_pacer_flow_end(struct uet_pacer *p, struct uet_pacer_flow *f)
 {
+	p->actives -= f->active;
 	uet_list_del(&f->link);
 	uet_list_del(&f->due);
 	f->active = false;
@@ -80,6 +82,7 @@ static void activate(struct uet_pacer *p, struct uet_pacer_flow *f, uint64_t now
 	uet_list_del(&f->link);
 	uet_list_add_tail(&p->active, &f->link);
 	f->active = true;
+	p->actives++;
 	start(p, now);
 }
 
@@ -100,11 +103,23 @@ struct uet_pacer_flow *uet_pacer_take(struct uet_pacer *p)
 	return uet_list_entry(first, struct uet_pacer_flow, due);
 }
 
+/* The source of @f lives. What it did not use for long, it has forgotten. */
+static void touch(struct uet_pacer_flow *f, uint64_t now)
+{
+	if (now - f->used_at >= STALE)
+		f->unused = 0;
+	f->used_at = now;
+}
+
 /* Is @total further from the last demand than windows and delays explain? */
 static bool is_far(const struct uet_pacer *p, const struct uet_pacer_flow *f, uint32_t total)
 {
 	uint32_t off = (total - f->target) & UET_CREDIT_MASK;
 	uint32_t limit = 2 * uet_credit_units(p->cfg.max);
+
+	/* A source may reckon with a longer way than we do. */
+	if (limit < FAR)
+		limit = FAR;
 
 	return off > limit && UET_CREDIT_MASK + 1 - off > limit;
 }
@@ -114,16 +129,17 @@ void uet_pacer_demand(struct uet_pacer *p, struct uet_pacer_flow *f, uint32_t to
 {
 	bool ahead = uet_credit_ahead(total, f->target);
 
-	f->used_at = now;
+	touch(f, now);
 	if (urgent) {
 		f->unused = 0;
 		uet_pacer_owe(p, f);
 	}
-	if (uet_unlikely(is_far(p, f, total)) && (ahead || urgent))
+	if (uet_unlikely(is_far(p, f, total)) && (ahead || urgent)) {
 		f->granted = (total - p->step) & UET_CREDIT_MASK;
-	else if (!ahead)
-		return;
-	f->target = total & UET_CREDIT_MASK;
+		ahead = true;
+	}
+	if (ahead)
+		f->target = total & UET_CREDIT_MASK;
 	if (uet_credit_ahead(f->target, f->granted))
 		activate(p, f, now);
 }
@@ -137,11 +153,25 @@ static void consider_idle(struct uet_pacer *p, struct uet_pacer_flow *f, uint64_
 	start(p, now);
 }
 
+/* The first window of one source fills the link until its credit comes; others' are a queue. */
+static void charge_uncredited(struct uet_pacer *p, uint32_t bytes)
+{
+	if (uet_likely(!bytes || p->actives < 2))
+		return;
+	p->budget -= bytes;
+	if (p->budget < -(int64_t)p->cfg.max)
+		p->budget = -(int64_t)p->cfg.max;
+}
+
 void uet_pacer_arrived(struct uet_pacer *p, struct uet_pacer_flow *f, uint32_t bytes, bool ce,
 		       uint64_t now)
 {
-	f->used_at = now;
-	f->unused -= bytes < f->unused ? bytes : f->unused;
+	uint32_t credited;
+
+	touch(f, now);
+	credited = bytes < f->unused ? bytes : f->unused;
+	f->unused -= credited;
+	charge_uncredited(p, bytes - credited);
 	p->bytes += bytes;
 	p->ce_bytes += ce ? bytes : 0;
 	p->packets++;
@@ -150,7 +180,7 @@ void uet_pacer_arrived(struct uet_pacer *p, struct uet_pacer_flow *f, uint32_t b
 
 void uet_pacer_trimmed(struct uet_pacer *p, struct uet_pacer_flow *f, bool lasthop, uint64_t now)
 {
-	f->used_at = now;
+	touch(f, now);
 	f->unused -= p->cfg.mtu < f->unused ? p->cfg.mtu : f->unused;
 	p->packets++;
 	p->trims += !lasthop;
@@ -198,7 +228,7 @@ static void grant(struct uet_pacer *p, struct uet_pacer_flow *f, uint32_t units)
 	uint32_t bytes = units * UET_CREDIT_UNIT;
 
 	f->granted = (f->granted + units) & UET_CREDIT_MASK;
-	f->unused = (uint32_t)uet_min_u64((uint64_t)f->unused + bytes, p->cfg.max);
+	f->unused = (uint32_t)uet_min_u64((uint64_t)f->unused + bytes, 2 * (uint64_t)p->cfg.max);
 	p->budget -= bytes;
 	uet_pacer_owe(p, f);
 }
@@ -217,6 +247,7 @@ static void serve_active(struct uet_pacer *p, uint64_t now)
 		return;
 	}
 	f->active = false;
+	p->actives--;
 	consider_idle(p, f, now);
 }
 

@@ -9,6 +9,9 @@
  * window of credit to start with ("slow credit") for 10 ms. Each flow that was given some
  * becomes due: its total is to be sent to the source. Totals are those of rccc.h.
  *
+ * What arrives without credit - first windows, mostly - fills the link as well: where several
+ * sources are active, the credit of that time is not handed out, so that the queue drains.
+ *
  *   active:  those whose demand is ahead of what they were granted
  *   idle:    those without demand that lack slow credit
  *   (none):  all others
@@ -35,7 +38,7 @@ struct uet_pacer_flow {
 	struct uet_list due;	/* in pacer->due */
 	uint32_t target;	/* total of the furthest demand */
 	uint32_t granted;	/* total granted */
-	uint32_t unused;	/* bytes granted that did not arrive, 0 .. max */
+	uint32_t unused;	/* bytes granted that did not arrive, 0 .. 2 max */
 	uint64_t used_at;	/* ns: last packet or demand */
 	bool active;		/* in pacer->active */
 };
@@ -43,10 +46,11 @@ struct uet_pacer_flow {
 struct uet_pacer {
 	struct uet_pacer_cfg cfg;
 	struct uet_list active, idle, due;
+	uint32_t actives;	/* flows in active */
 	uint64_t tick;		/* ns between ticks */
 	uint64_t last;		/* ns: budget is up to date */
 	uint64_t next;		/* ns: next tick; UET_TIME_NEVER while nobody wants credit */
-	int64_t budget;		/* bytes; below zero by less than a step */
+	int64_t budget;		/* bytes, -max .. max */
 	uint32_t step;		/* units of 256 bytes per turn */
 
 	/* How much of the link the network in front of it can fill. Fractions are of 2^16. */
@@ -69,8 +73,8 @@ void uet_pacer_init(struct uet_pacer *p, const struct uet_pacer_cfg *cfg);
 /* Prepare @f, which asked for nothing yet. */
 void uet_pacer_flow_init(struct uet_pacer_flow *f);
 
-/* Forget @f, which may be in any list. */
-void uet_pacer_flow_end(struct uet_pacer_flow *f);
+/* Take @f, which may be in any list, out of all of them. */
+void uet_pacer_flow_end(struct uet_pacer *p, struct uet_pacer_flow *f);
 
 /*
  * The source of @f asks for @total altogether (24 bits are read), at @now. @urgent: by a

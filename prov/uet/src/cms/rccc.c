@@ -6,12 +6,20 @@
 #define MAX_CREDIT	(1u << 30)	/* far below half the range of totals */
 #define STALE		(10 * UET_NSEC_PER_MSEC)
 #define MUTE_AFTER	4u		/* starvings */
+#define MAX_DOUBLINGS	10u
 
 void uet_rccc_init(struct uet_rccc *r, uint64_t max, uint32_t mtu)
 {
 	*r = (struct uet_rccc){ .mtu = mtu, .speculating = true };
-	r->max = (uint32_t)uet_min_u64(uet_max_u64(max, mtu), MAX_CREDIT);
+	uet_rccc_set_max(r, max);
 	r->credit = r->max;
+}
+
+void uet_rccc_set_max(struct uet_rccc *r, uint64_t max)
+{
+	r->max = (uint32_t)uet_min_u64(uet_max_u64(max, r->mtu), MAX_CREDIT);
+	if (r->credit > (int64_t)r->max)
+		r->credit = r->max;
 }
 
 void uet_rccc_on_send(struct uet_rccc *r, uint32_t bytes, uint64_t now)
@@ -37,7 +45,7 @@ void uet_rccc_on_feedback(struct uet_rccc *r)
 	end_speculation(r);
 }
 
-bool uet_rccc_on_credit(struct uet_rccc *r, uint32_t total)
+bool uet_rccc_on_credit(struct uet_rccc *r, uint32_t total, uint64_t now)
 {
 	uint32_t units = (total - r->granted) & UET_CREDIT_MASK;
 
@@ -45,12 +53,14 @@ bool uet_rccc_on_credit(struct uet_rccc *r, uint32_t total)
 	r->heard = true;
 	r->mute = false;
 	r->starved = 0;
+	r->told_at = now;
 	if (!uet_credit_ahead(total, r->granted))
 		return false;
 	r->granted = total & UET_CREDIT_MASK;
 	r->credit += (int64_t)units * UET_CREDIT_UNIT;
 	if (r->credit > (int64_t)r->max)
 		r->credit = r->max;
+	r->asks = 0;
 	r->waits_since = 0;
 	return true;
 }
@@ -100,11 +110,21 @@ uint32_t uet_rccc_target(struct uet_rccc *r, uint64_t backlog, uint32_t bytes, u
 	return r->target;
 }
 
-uint64_t uet_rccc_ask_at(const struct uet_rccc *r, uint64_t rtt, uint64_t patience)
+uint64_t uet_rccc_ask_at(const struct uet_rccc *r, uint64_t rtt, uint64_t patience,
+			 uint64_t most)
 {
 	if (uet_rccc_can_send(r))
 		return UET_TIME_NEVER;
-	if (uet_credit_ahead(r->target, r->granted))
-		return uet_max_u64(r->waits_since, r->asked_at) + uet_max_u64(patience, rtt);
-	return r->asked_at ? r->asked_at + rtt : 0;
+	if (!uet_credit_ahead(r->target, r->granted))
+		return r->asked_at ? r->asked_at + rtt : 0;
+	patience = uet_min_u64(patience << (r->asks < MAX_DOUBLINGS ? r->asks : MAX_DOUBLINGS),
+			       most);
+	return uet_max_u64(r->waits_since, r->asked_at) + uet_max_u64(patience, rtt);
+}
+
+uint64_t uet_rccc_starve_at(const struct uet_rccc *r, uint64_t rto)
+{
+	if (uet_rccc_can_send(r))
+		return UET_TIME_NEVER;
+	return uet_max_u64(r->waits_since, r->told_at) + rto;
 }

@@ -46,9 +46,11 @@ struct uet_rccc {
 	bool alive;		/* it has acknowledged something since the last starving */
 	bool mute;		/* it grants nothing: it does not speak RCCC */
 	uint8_t starved;	/* times in a row that credit failed to come */
+	uint8_t asks;		/* CREDIT_REQs since the last grant */
 	uint64_t sent_at;	/* ns: last packet */
 	uint64_t asked_at;	/* ns: last CREDIT_REQ; 0 never */
-	uint64_t waits_since;	/* ns: last grant, or start of waiting for one; 0 not waiting */
+	uint64_t told_at;	/* ns: last total heard, new or not */
+	uint64_t waits_since;	/* ns: start of waiting for credit; 0 not waiting */
 };
 
 /*
@@ -56,6 +58,9 @@ struct uet_rccc {
  * nominal size of a full packet.
  */
 void uet_rccc_init(struct uet_rccc *r, uint64_t max, uint32_t mtu);
+
+/* The most credit that is stored is @max bytes now, limits as above. */
+void uet_rccc_set_max(struct uet_rccc *r, uint64_t max);
 
 /* May a packet be sent now? */
 static inline bool uet_rccc_can_send(const struct uet_rccc *r)
@@ -70,10 +75,10 @@ void uet_rccc_on_send(struct uet_rccc *r, uint32_t bytes, uint64_t now);
 void uet_rccc_on_feedback(struct uet_rccc *r);
 
 /*
- * The destination has granted @total altogether (24 bits are read). Older totals have no
- * effect. Returns true when there is more credit than before.
+ * The destination says at @now that it has granted @total altogether (24 bits are read). Older
+ * totals only show that it lives. Returns true when there is more credit than before.
  */
-bool uet_rccc_on_credit(struct uet_rccc *r, uint32_t total);
+bool uet_rccc_on_credit(struct uet_rccc *r, uint32_t total, uint64_t now);
 
 /* A retransmission time-out: one packet may go, credit or not. */
 void uet_rccc_on_timeout(struct uet_rccc *r);
@@ -101,9 +106,14 @@ uint32_t uet_rccc_target(struct uet_rccc *r, uint64_t backlog, uint32_t bytes, u
 
 /*
  * When a CREDIT_REQ is due for data that waits, ns; UET_TIME_NEVER when credit is not what is
- * missing. @rtt limits how often; promised credit is waited for during @patience first (ns).
+ * missing. @rtt limits how often. Promised credit is waited for during @patience first, twice
+ * as long after each CREDIT_REQ that brought none, up to @most (ns).
  */
-uint64_t uet_rccc_ask_at(const struct uet_rccc *r, uint64_t rtt, uint64_t patience);
+uint64_t uet_rccc_ask_at(const struct uet_rccc *r, uint64_t rtt, uint64_t patience,
+			 uint64_t most);
+
+/* When uet_rccc_starve is due: after @rto ns in which the destination told no total. */
+uint64_t uet_rccc_starve_at(const struct uet_rccc *r, uint64_t rto);
 
 /* Data waits for credit, at @now. */
 static inline void uet_rccc_on_block(struct uet_rccc *r, uint64_t now)
@@ -116,6 +126,8 @@ static inline void uet_rccc_on_block(struct uet_rccc *r, uint64_t now)
 static inline void uet_rccc_on_ask(struct uet_rccc *r, uint64_t now)
 {
 	r->asked_at = now;
+	if (r->asks < UINT8_MAX)
+		r->asks++;
 }
 
 #endif /* UET_CMS_RCCC_H */

@@ -295,7 +295,7 @@ static void digest(struct uet_pds *pds, struct uet_pdc *pdc, struct news *news, 
 		uet_pdc_moved(pds, pdc);
 		pdc->acked = pds->now;
 		if (uet_unlikely(news->early))
-			uet_loss_undo(pds, pdc);
+			uet_loss_undo(pdc);
 		pdc->reissues = 0;
 		/* Answered, yet the oldest is still open: maybe it was overtaken. */
 		if (uet_tx_una(pdc) == una && pdc->flight_cnt)
@@ -388,6 +388,8 @@ void uet_acked_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct
 	uet_pdc_heard(pds, pdc);
 	pdc->rx_marked_ack += (h->flags & UET_PDS_F_M) != 0;
 	take(pds, pdc, h, pkt);
+	if (uet_unlikely(h->type == UET_PDS_ACK_CC && h->cc_type == UET_CC_CREDIT))
+		uet_credit_take(pds, pdc, h->cc.credit);
 	if (uet_unlikely(UET_PDS_ACK_REQ(h->flags) == UET_ACK_REQ_CLOSE) && pdc->initiator)
 		uet_pdc_drain(pds, pdc);
 	uet_acked_deliver(pds);

@@ -57,6 +57,7 @@ static struct uet_ccc *recycle(struct uet_pds *pds)
 	ccc = uet_list_entry(uet_list_first(&pds->cccs.unused), struct uet_ccc, unused);
 	uet_list_del(&ccc->unused);
 	*place_of(pds, &ccc->peer) = ccc->hash_next;
+	uet_credit_reset(pds, ccc);
 	return ccc;
 }
 
@@ -82,6 +83,7 @@ static struct uet_ccc *create(struct uet_pds *pds, const struct uet_addr *peer)
 	uet_list_init(&ccc->unused);
 	uet_timer_init(&ccc->burst, burst_over);
 	uet_cms_init(&ccc->cms, &pds->cfg.cms);
+	uet_credit_reset(pds, ccc);
 	pos = place_of(pds, peer);
 	*pos = ccc;
 	return ccc;
@@ -97,8 +99,10 @@ int uet_ccc_attach(struct uet_pds *pds, struct uet_pdc *pdc)
 		return -ENOMEM;
 	if (ccc->users == 0 && !uet_list_empty(&ccc->unused)) {
 		uet_list_del(&ccc->unused);
-		if (pds->now - ccc->unused_since > REMEMBERED)
+		if (pds->now - ccc->unused_since > REMEMBERED) {
 			uet_cms_init(&ccc->cms, &pds->cfg.cms);
+			uet_credit_reset(pds, ccc);
+		}
 	}
 	ccc->users++;
 	pdc->ccc = ccc;
@@ -110,6 +114,7 @@ void uet_ccc_detach(struct uet_pds *pds, struct uet_pdc *pdc)
 	struct uet_ccc *ccc = pdc->ccc;
 
 	uet_ccc_leave_line(pds, pdc);
+	uet_credit_detach(pds, pdc);
 	assert(ccc->users > 0);
 	if (--ccc->users)
 		return;

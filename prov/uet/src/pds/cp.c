@@ -222,8 +222,9 @@ static void rx_quiet(struct uet_pds *pds, const struct uet_pds_hdr *h, const str
 	} else if (h->ctl_type == UET_CTL_CLEAR_REQ) {
 		pdc->clear_due = true;
 		uet_pdc_pend(pds, pdc);
+	} else {
+		uet_credit_rx_ctl(pds, pdc, h);
 	}
-	/* CREDIT and CREDIT_REQ belong to receiver-driven congestion control, not used here. */
 }
 
 void uet_cp_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct uet_pkt *pkt)

@@ -379,6 +379,7 @@ void uet_pdc_reset(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t nack, bool 
 	}
 	uet_info("peer gave up a PDC: %s (%s)", uet_nack_name(nack), uet_nack_text(nack));
 	pds->stats.pdc_failed++;
+	uet_credit_renew(pds, pdc->ccc);
 	uet_list_init(&dead);
 	uet_list_init(&again);
 	take_messages(pds, &pdc->sent, &dead);

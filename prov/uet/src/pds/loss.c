@@ -155,7 +155,7 @@ static uint32_t time_out(struct uet_pdc *pdc, uint32_t psn)
 	return bytes;
 }
 
-void uet_loss_undo(struct uet_pds *pds, struct uet_pdc *pdc)
+void uet_loss_undo(struct uet_pdc *pdc)
 {
 	uint32_t psn;
 
@@ -168,7 +168,7 @@ void uet_loss_undo(struct uet_pds *pds, struct uet_pdc *pdc)
 		d->state = UET_TXD_FLIGHT;
 		pdc->flight_cnt++;
 		pdc->flight_bytes += d->bytes;
-		uet_cms_on_send(&pdc->ccc->cms, d->bytes, pds->now);
+		uet_cms_unforget(&pdc->ccc->cms, d->bytes);
 	}
 	uet_cms_on_spurious(&pdc->ccc->cms);
 }

@@ -14,7 +14,7 @@
  *   life.c   opening, closing, failing           timer.c  the timer of a PDC
  *   rudi.c   RUDI, which knows no PDC            uud.c    UUD, which knows nothing
  *   ccc.c    what the PDCs of one peer share    probe.c   how long their path is
- *   trim.c   packets that a switch has cut off
+ *   trim.c   packets that a switch has cut off    credit.c  receiver credit, both ways
  *
  * A PDC has two directions. At its initiator tx is the forward direction and rx the return
  * direction; at its target it is the other way round. Both use one struct:
@@ -44,6 +44,7 @@
 #include "base/util.h"
 #include "cms/cms.h"
 #include "nic/nic.h"
+#include "pds/credit.h"
 #include "pds/pds.h"
 #include "pds/rudi.h"
 #include "wire/pds.h"
@@ -165,6 +166,7 @@ struct uet_pdc {
 	struct uet_list queue;	/* messages with packets that were never sent */
 	struct uet_list sent;	/* messages whose packets were all sent */
 	struct uet_ccc *ccc;	/* shared by all PDCs of the peer */
+	struct uet_flow *flow;	/* credit for the peer's CCC that uses this PDC; NULL: none */
 	uint64_t syn_retx;	/* ns: last repetition of a SYN packet; 0 never */
 
 	/* Destination side. */
@@ -230,6 +232,9 @@ struct uet_ccc {
 	uint32_t users;		/* PDCs */
 	struct uet_cms_ccc cms;
 	struct uet_list waiting; /* PDCs that the window holds up, in the order of their turns */
+	struct uet_flow *flows;	/* those of the peer's CCCs that ask for credit */
+	uint8_t id;		/* ccc_id: tells a new life of the context from an old one */
+	bool asking;		/* counted in credit.asking */
 	struct uet_timer burst;	/* lets those that wait go on */
 	uint64_t probe_at;	/* ns: when a PROBE for the base RTT left; 0: none is out */
 	uint16_t probe_id;	/* its opaque value */
@@ -271,6 +276,7 @@ struct uet_pds {
 	struct uet_timers timers;
 	struct uet_table table;
 	struct uet_cccs cccs;
+	struct uet_credit credit;
 	struct uet_pool pdcs, storeds, lingers_pool, rings[UET_PDS_RING_SIZES];
 	struct uet_stored *spare; /* taken before a request is delivered */
 	struct uet_list all;	/* every PDC */
@@ -606,7 +612,7 @@ uint32_t uet_txd_leave(struct uet_pdc *pdc, struct uet_txd *d);
 uint32_t uet_txd_repeat(struct uet_pdc *pdc, uint32_t psn);
 
 /* The last time-out was too early: what it queued for repetition is on its way still. */
-void uet_loss_undo(struct uet_pds *pds, struct uet_pdc *pdc);
+void uet_loss_undo(struct uet_pdc *pdc);
 
 /*
  * Queue every packet in flight from @psn on for repetition (go-back-N), for good if a time-out

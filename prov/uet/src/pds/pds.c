@@ -68,6 +68,7 @@ int uet_pds_create(const struct uet_pds_cfg *cfg, struct uet_nic *nic,
 	uet_list_init(&pds->finished);
 	pds->batch.seq = 1;	/* 0 marks descriptors that never were in a batch */
 	uet_pool_init(&pds->copies, nic->mtu, 8, UET_PDS_BATCH);
+	uet_credit_create(pds);
 	if (uet_rudi_create(pds) || uet_table_create(pds) || uet_ccc_create(pds)) {
 		uet_pds_destroy(pds);
 		return -ENOMEM;
@@ -82,6 +83,7 @@ void uet_pds_destroy(struct uet_pds *pds)
 
 	uet_table_destroy(pds);
 	uet_ccc_destroy(pds);
+	uet_credit_destroy(pds);
 	uet_rudi_destroy(pds);
 	uet_timers_destroy(&pds->timers);
 	uet_pool_destroy(&pds->copies);
@@ -265,6 +267,7 @@ void uet_pds_progress(struct uet_pds *pds, uint64_t now, bool idle)
 	uet_acked_deliver(pds);
 	uet_tx_pump_ready(pds);
 	send_pending(pds, idle);
+	uet_credit_run(pds);
 	uet_batch_flush(pds);
 }
 
@@ -278,7 +281,7 @@ uint64_t uet_pds_next(const struct uet_pds *pds)
 	if (!uet_list_empty(&pds->finished) ||
 	    ((!uet_list_empty(&pds->ready) || uet_rudi_ready(pds)) && !pds->batch.stalled))
 		return 0;
-	return uet_timers_next(&pds->timers);
+	return uet_min_u64(uet_timers_next(&pds->timers), uet_credit_next(pds));
 }
 
 bool uet_pds_pending(const struct uet_pds *pds)

@@ -178,6 +178,8 @@ struct uet_pds_stats {
 	uint64_t drop_unsupported;	/* TSS and the like: not spoken here */
 	uint64_t rx_trimmed;		/* packets that arrived cut off */
 	uint64_t pdc_opened, pdc_accepted, pdc_closed, pdc_failed, pdc_restarted;
+	uint64_t tx_credit, rx_credit;	/* CREDIT, among the CPs */
+	uint64_t tx_credit_req, rx_credit_req;
 	uint64_t nack_rx_code[32];	/* by code; 31 = all others */
 	uint64_t nack_tx_code[32];
 };

@@ -347,6 +347,7 @@ void uet_rx_request(struct uet_pds *pds, const struct uet_pds_hdr *h, const stru
 		return;
 	}
 	uet_rx_clear(pds, pdc, uet_pds_offset_psn(h));
+	uet_credit_rx_request(pds, pdc, h, pkt);
 	switch (uet_rx_judge(pds, pdc, h, pkt)) {
 	case UET_RX_NEW:
 		deliver(pds, pdc, h, pkt);

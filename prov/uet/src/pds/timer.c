@@ -83,6 +83,7 @@ static uint64_t run_busy(struct uet_pds *pds, struct uet_pdc *pdc)
 		uet_pdc_unanswered(pdc);
 	next = uet_loss_timer(pds, pdc);
 	next = uet_min_u64(next, check_stuck(pds, pdc));
+	next = uet_min_u64(next, uet_credit_timer(pds, pdc));
 	if (pdc->retx_cnt || !uet_list_empty(&pdc->queue))
 		uet_pdc_ready(pds, pdc);
 	due = alive_at(pdc) + pds->cfg.peer_timeout;

@@ -38,6 +38,8 @@ static void rx_request(struct uet_pds *pds, const struct uet_pds_hdr *h,
 		uet_rx_judge(pds, pdc, h, pkt);
 		return;
 	}
+	if (pdc)
+		uet_credit_rx_trimmed(pds, pdc, h, code == UET_NACK_TRIMMED_LASTHOP);
 	uet_nack_send(pds, pdc ? pdc->id : 0, h, pkt, code, 0);
 }
 

@@ -170,6 +170,8 @@ static void dispatch(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_nic_tx
 	};
 
 	stamp(pdc, &h);
+	if (uet_unlikely(uet_credit_on(&pds->cfg)))
+		uet_credit_stamp(pds, pdc, &h, d->bytes);
 	uet_pds_pack(&h, t->iov[0].iov_base);
 	pdc->clear_sent = uet_tx_clear(pdc);
 	pdc->clear_due = false;
@@ -301,7 +303,8 @@ static enum sent send_repeat(struct uet_pds *pds, struct uet_pdc *pdc)
 	if (d->msg) {
 		if (!uet_cms_can_send(&pdc->ccc->cms, d->bytes))
 			return WINDOW_SHUT;
-		t = uet_tx_describe(pds, &pdc->dst, UET_PDS_REQ_LEN, d->msg, d->index, &fill);
+		t = uet_tx_describe(pds, &pdc->dst, uet_credit_req_len(&pds->cfg), d->msg,
+				    d->index, &fill);
 		dispatch(pds, pdc, t, pdc->retx_psn, fill.next_hdr,
 			 UET_PDS_F_RETX | UET_PDS_F_AR);
 		pds->stats.tx_retx++;
@@ -339,7 +342,8 @@ static enum sent send_new(struct uet_pds *pds, struct uet_pdc *pdc)
 	uint16_t bytes;
 	uint8_t flags = 0;
 
-	t = uet_tx_describe(pds, &pdc->dst, UET_PDS_REQ_LEN, msg, msg->next, &fill);
+	t = uet_tx_describe(pds, &pdc->dst, uet_credit_req_len(&pds->cfg), msg, msg->next,
+			    &fill);
 	bytes = charge(pds, t->len);
 	if (!uet_cms_can_send(&pdc->ccc->cms, bytes))
 		return WINDOW_SHUT;
@@ -384,10 +388,12 @@ static uint32_t take_turn(struct uet_pds *pds, struct uet_pdc *pdc)
 			break;
 		sent++;
 	}
-	if (result == WINDOW_SHUT)
+	if (result == WINDOW_SHUT) {
 		uet_ccc_stand_in_line(pds, pdc, sent);
-	else
+		uet_credit_wait(pds, pdc);
+	} else {
 		uet_ccc_leave_line(pds, pdc);
+	}
 	return sent;
 }
 
