@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/util.h"
+#include "cms/cms.h"
 #include "cms/rccc.h"
 
 #define MTU	1000u
@@ -349,6 +350,74 @@ static void starves_only_in_silence(void **state)
 	assert_int_equal(uet_rccc_starve_at(&r, 500), 2410);
 }
 
+/* A source with @algorithm, windows of 100000 and 5000 bytes, that has heard something. */
+static void context(struct uet_cms_ccc *ccc, struct uet_cms_cfg *cfg, uint8_t algorithm)
+{
+	*cfg = (struct uet_cms_cfg){
+		.mtu = MTU, .window_init = 5000, .window_max = 100000, .rto_min = MSEC,
+		.rto_max = MSEC, .algorithm = algorithm, .base_rtt = 20 * USEC,
+		.link_rate = 8000000000,
+	};
+	uet_cms_init(ccc, cfg);
+	uet_rccc_on_feedback(&ccc->rccc);
+}
+
+static void credit_decides_alone(void **state)
+{
+	struct uet_cms_cfg cfg;
+	struct uet_cms_ccc ccc;
+
+	(void)state;
+	context(&ccc, &cfg, UET_CMS_RCCC);
+	/* Base RTT and tick are 20 us each. */
+	assert_int_equal(ccc.rccc.max, 60000);
+	assert_false(uet_cms_can_send(&ccc, 100));
+	uet_rccc_on_credit(&ccc.rccc, 400, 1);
+	uet_cms_on_send(&ccc, 50000, 1);
+	assert_true(uet_cms_can_send(&ccc, MTU));	/* though the other window is small */
+	assert_int_equal(ccc.rccc.credit, 10000);
+	assert_true(uet_cms_wants_ack(&ccc, 10000, 0));
+	assert_false(uet_cms_wants_ack(&ccc, 1000, 0));
+	/* What was given up too early takes no credit when it is in flight again. */
+	uet_cms_on_timeout(&ccc, 50000, 2);
+	uet_cms_unforget(&ccc, 50000);
+	assert_int_equal(ccc.inflight, 50000);
+	assert_int_equal(ccc.rccc.credit, 10000);
+	/* Unless the peer does not speak RCCC. */
+	ccc.rccc.mute = true;
+	assert_false(uet_cms_can_send(&ccc, MTU));
+	uet_cms_forget(&ccc, 50000);
+	assert_true(uet_cms_can_send(&ccc, MTU));
+	uet_cms_renew_credit(&ccc);
+	assert_true(ccc.rccc.speculating);
+	assert_false(ccc.rccc.mute);
+	assert_int_equal(ccc.rccc.credit, 60000);
+}
+
+static void both_must_permit(void **state)
+{
+	struct uet_cms_ack ack = { .bytes = 1, .elapsed = 15000, .rtt = 15000 };
+	struct uet_cms_cfg cfg;
+	struct uet_cms_ccc ccc;
+
+	(void)state;
+	context(&ccc, &cfg, UET_CMS_NSCC | UET_CMS_RCCC);
+	assert_false(uet_cms_can_send(&ccc, MTU));
+	uet_rccc_on_credit(&ccc.rccc, 200, 1);
+	assert_true(uet_cms_can_send(&ccc, MTU));
+	ccc.nscc.cwnd = 4000;
+	uet_cms_on_send(&ccc, 3500, 1);
+	assert_false(uet_cms_can_send(&ccc, MTU));
+	/* Credit beyond the window is not asked for. */
+	ccc.rccc.credit = 0;
+	assert_int_equal(uet_cms_credit_target(&ccc, 1 << 20, 0, 1) - 200,
+			 uet_credit_units(4000 + MTU));
+	/* A shorter way needs less stored credit. */
+	uet_cms_on_ack(&ccc, &ack, 20000);
+	assert_int_equal(ccc.rccc.max, 35000 * 3 / 2);
+	assert_int_equal(uet_cms_usual_rtt(&ccc), 15000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +435,8 @@ int main(void)
 		cmocka_unit_test(speculates_again_after_a_pause),
 		cmocka_unit_test(asks_when_it_must),
 		cmocka_unit_test(starves_only_in_silence),
+		cmocka_unit_test(credit_decides_alone),
+		cmocka_unit_test(both_must_permit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,6 +39,8 @@ static void the_user_decides(void **state)
 	(void)state;
 	assert_int_equal(configure("nscc", &loopback).algorithm, UET_CMS_NSCC);
 	assert_int_equal(configure("none", &ethernet).algorithm, UET_CMS_NONE);
+	assert_int_equal(configure("rccc", &loopback).algorithm, UET_CMS_RCCC);
+	assert_int_equal(configure("both", &loopback).algorithm, UET_CMS_NSCC | UET_CMS_RCCC);
 	assert_int_equal(configure("", &ethernet).algorithm, UET_CMS_NSCC);
 	assert_int_equal(configure("tcp", &loopback).algorithm, UET_CMS_NONE);
 	assert_int_equal(configure("NSCC ", &loopback).algorithm, UET_CMS_NONE);
@@ -54,6 +56,7 @@ static void sizes_and_rates(void **state)
 	cms = configure("nscc", &ethernet);
 	assert_int_equal(cms.mtu, 4096 + 12 + 44 + 48);
 	assert_int_equal(cms.charge_min, 0);
+	assert_int_equal(configure("rccc", &ethernet).mtu, 4096 + 16 + 44 + 48);
 	assert_int_equal(cms.link_rate, 25000000000);
 	assert_true(cms.target_floor > 0);
 	setenv("FI_UET_LINK_SPEED", "40000", 1);

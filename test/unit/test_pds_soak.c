@@ -45,7 +45,7 @@ static void make_ends(struct sim *s)
 	cfg.cms.window_init = 4096 << pick(s, 6);
 	cfg.cms.window_max = cfg.cms.window_init << pick(s, 4);
 	if (pick(s, 2)) {
-		cfg.cms.algorithm = UET_CMS_NSCC;
+		cfg.cms.algorithm = (uint8_t)(1 + pick(s, 3));
 		cfg.cms.charge_min = 0;
 		cfg.cms.link_rate = (1 + pick(s, 100)) * 1000000000ull;
 		cfg.cms.base_rtt = pick(s, 2) ? 0 : (1 + pick(s, 100)) * USEC;

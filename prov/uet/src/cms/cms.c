@@ -24,8 +24,7 @@ void uet_cms_init(struct uet_cms_ccc *ccc, const struct uet_cms_cfg *cfg)
 {
 	*ccc = (struct uet_cms_ccc){ .cfg = cfg, .probed = cfg->base_rtt != 0 };
 	uet_rtt_init(&ccc->rtt, cfg);
-	uet_rccc_init(&ccc->rccc, uet_cms_credit_max(cfg, ccc->rtt.base),
-		      uet_cms_size(cfg, cfg->mtu));
+	uet_rccc_init(&ccc->rccc, uet_cms_credit_max(cfg, ccc->rtt.base), cfg->mtu);
 	uet_cms_window_init(&ccc->window, cfg->window_init, cfg->mtu, cfg->window_max);
 	uet_nscc_init(&ccc->nscc, cfg, ccc->rtt.base);
 }
@@ -100,7 +99,8 @@ uint64_t uet_cms_credit_max(const struct uet_cms_cfg *cfg, uint64_t base)
 	uint64_t time = base + uet_pacer_tick(rate, cfg->mtu);
 
 	/* What the link carries until new credit comes, and half as much again. */
-	return rate / 1000 * time / (UET_NSEC_PER_SEC / 1000) * 3 / 2;
+	return uet_min_u64(rate / 1000 * time / (UET_NSEC_PER_SEC / 1000) * 3 / 2,
+			   cfg->window_max);
 }
 
 uint64_t uet_cms_usual_rtt(const struct uet_cms_ccc *ccc)

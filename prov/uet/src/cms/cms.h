@@ -101,10 +101,10 @@ static inline double uet_cms_rate(const struct uet_cms_cfg *cfg)
 	return (double)(cfg->link_rate ? cfg->link_rate : UET_CMS_LINK_RATE) / 8e9;
 }
 
-/* Bytes per second of our link. */
+/* Bytes per second of our link, at least 1. */
 static inline uint64_t uet_cms_link_bytes(const struct uet_cms_cfg *cfg)
 {
-	return (cfg->link_rate ? cfg->link_rate : UET_CMS_LINK_RATE) / 8;
+	return ((cfg->link_rate ? cfg->link_rate : UET_CMS_LINK_RATE) + 7) / 8;
 }
 
 /* May @bytes more be sent now? One packet is always allowed when nothing is in flight. */

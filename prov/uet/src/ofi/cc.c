@@ -4,8 +4,8 @@
 #include "base/util.h"
 #include "ofi/config.h"
 
-/* PDS request and SES standard header, and what nominal sizes add. */
-#define HEADERS (UET_PDS_REQ_LEN + UET_SES_STD_LEN + UET_CMS_EXTRA)
+/* SES standard header, and what nominal sizes add. */
+#define HEADERS (UET_SES_STD_LEN + UET_CMS_EXTRA)
 
 /* Delay that the kernel's scheduler causes now and then, on an idle network. */
 #define KERNEL_JITTER (20 * UET_NSEC_PER_USEC)
@@ -22,7 +22,8 @@ void uet_cc_configure(struct uet_cms_cfg *cms, const struct uet_port *port, uint
 		return;
 	/* Peers report nominal sizes, and what they say must fit what we count. */
 	cms->charge_min = 0;
-	cms->mtu = payload + HEADERS;
+	cms->mtu = payload + HEADERS + (cms->algorithm & UET_CMS_RCCC ? UET_PDS_CC_REQ_LEN :
+									  UET_PDS_REQ_LEN);
 	cms->target_floor = KERNEL_JITTER;
 	if (!cms->link_rate && port)
 		cms->link_rate = port->speed;

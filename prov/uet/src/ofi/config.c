@@ -129,11 +129,14 @@ static const struct {
 } ccs[] = {
 	{ "none", UET_CMS_NONE },
 	{ "nscc", UET_CMS_NSCC },
+	{ "rccc", UET_CMS_RCCC },
+	{ "both", UET_CMS_NSCC | UET_CMS_RCCC },
 };
 
 static const char cc_help[] =
-	"Congestion control: none (a window that only losses shrink), or nscc, which reacts to "
-	"delay, ECN marks and trimmed packets (default: none on loopback, nscc elsewhere)";
+	"Congestion control: none (a window that only losses shrink); nscc, which reacts to delay, "
+	"ECN marks and trimmed packets; rccc, which sends what the receiver gives credit for and "
+	"needs it at both ends; or both (default: none on loopback, nscc elsewhere)";
 
 static const char iface_help[] =
 	"Interfaces to offer: a comma-separated list of names, globs (eth*) and subnets "
@@ -290,7 +293,7 @@ static void read_cc(void)
 		}
 	}
 	FI_WARN(&uet_prov, FI_LOG_CORE,
-		"FI_UET_CC=%s is neither none nor nscc; choosing by interface\n", value);
+		"FI_UET_CC=%s is none of none, nscc, rccc, both; choosing by interface\n", value);
 }
 
 /* The name that other UET software uses. */

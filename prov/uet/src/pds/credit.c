@@ -12,7 +12,7 @@ void uet_credit_create(struct uet_pds *pds)
 	uint64_t base = uet_cms_first_base(cms);
 	struct uet_pacer_cfg cfg = {
 		.rate = uet_cms_link_bytes(cms),
-		.mtu = uet_cms_size(cms, cms->mtu),
+		.mtu = cms->mtu,
 		.max = (uint32_t)uet_min_u64(uet_cms_credit_max(cms, base), INT32_MAX),
 		.base_rtt = base,
 		.seed = uet_rand_u64(&pds->rand),
@@ -30,9 +30,9 @@ void uet_credit_destroy(struct uet_pds *pds)
 
 static void set_asking(struct uet_pds *pds, struct uet_ccc *ccc, bool asking)
 {
-	if (ccc->asking == asking)
+	if (ccc->credit.asking == asking)
 		return;
-	ccc->asking = asking;
+	ccc->credit.asking = asking;
 	pds->credit.asking += asking ? 1u : -1u;
 }
 
@@ -41,9 +41,9 @@ void uet_credit_reset(struct uet_pds *pds, struct uet_ccc *ccc)
 	struct uet_flow *f;
 
 	set_asking(pds, ccc, false);
-	ccc->id = pds->credit.next_id++;
-	while ((f = ccc->flows)) {
-		ccc->flows = f->next;
+	ccc->credit.id = pds->credit.next_id++;
+	while ((f = ccc->credit.flows)) {
+		ccc->credit.flows = f->next;
 		uet_pacer_flow_end(&pds->credit.pacer, &f->pace);
 		uet_pool_put(&pds->credit.flows, f);
 	}
@@ -52,7 +52,7 @@ void uet_credit_reset(struct uet_pds *pds, struct uet_ccc *ccc)
 void uet_credit_renew(struct uet_pds *pds, struct uet_ccc *ccc)
 {
 	set_asking(pds, ccc, false);
-	ccc->id = pds->credit.next_id++;
+	ccc->credit.id = pds->credit.next_id++;
 	uet_cms_renew_credit(&ccc->cms);
 }
 
@@ -104,7 +104,7 @@ void uet_credit_stamp(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_pds_h
 		      uint32_t bytes)
 {
 	h->type = h->type == UET_PDS_ROD_REQ ? UET_PDS_ROD_CC_REQ : UET_PDS_RUD_CC_REQ;
-	h->ccc_id = pdc->ccc->id;
+	h->ccc_id = pdc->ccc->credit.id;
 	/* The packet itself still counts as waiting. */
 	h->credit_target = target(pds, pdc->ccc, backlog(pds, pdc) - 1, bytes);
 }
@@ -119,7 +119,7 @@ static void ask(struct uet_pds *pds, struct uet_pdc *pdc, uint64_t at)
 		return;
 	total = target(pds, pdc->ccc, backlog(pds, pdc), 0);
 	if (!uet_cp_send(pds, pdc, UET_CTL_CREDIT_REQ, 0,
-			 (uint32_t)pdc->ccc->id << 24 | total))
+			 (uint32_t)pdc->ccc->credit.id << 24 | total))
 		return;
 	uet_rccc_on_ask(&pdc->ccc->cms.rccc, pds->now);
 	pds->stats.tx_credit_req++;
@@ -198,9 +198,9 @@ void uet_credit_take(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t total)
 /* Which of the peer's flows may be used anew: the one that has been quiet longest. */
 static struct uet_flow *quietest(const struct uet_ccc *ccc)
 {
-	struct uet_flow *f, *found = ccc->flows;
+	struct uet_flow *f, *found = ccc->credit.flows;
 
-	for (f = ccc->flows; f; f = f->next)
+	for (f = ccc->credit.flows; f; f = f->next)
 		if (f->pace.used_at < found->pace.used_at)
 			found = f;
 	return found;
@@ -214,8 +214,8 @@ static struct uet_flow *new_flow(struct uet_pds *pds, struct uet_ccc *ccc, uint3
 	if (count < PEER_FLOWS)
 		f = uet_pool_get(&pds->credit.flows);
 	if (f) {
-		f->next = ccc->flows;
-		ccc->flows = f;
+		f->next = ccc->credit.flows;
+		ccc->credit.flows = f;
 	} else {
 		f = quietest(ccc);
 		if (!f)
@@ -233,7 +233,7 @@ static struct uet_flow *flow_of(struct uet_pds *pds, struct uet_pdc *pdc, uint8_
 	uint32_t count = 0;
 
 	if (uet_unlikely(!f || f->ccc_id != ccc_id)) {
-		for (f = pdc->ccc->flows; f && f->ccc_id != ccc_id; f = f->next)
+		for (f = pdc->ccc->credit.flows; f && f->ccc_id != ccc_id; f = f->next)
 			count++;
 		if (!f)
 			f = new_flow(pds, pdc->ccc, count);

@@ -31,6 +31,13 @@ struct uet_flow {
 	uint8_t ccc_id;
 };
 
+/* Of a CCC. */
+struct uet_ccc_credit {
+	struct uet_flow *flows;	/* those of the peer's CCCs that ask for credit */
+	uint8_t id;		/* ccc_id: tells a new life of the context from an old one */
+	bool asking;		/* counted in uet_credit.asking */
+};
+
 /* Receiver credit of this FEP, where cfg.cms.algorithm has UET_CMS_RCCC. */
 struct uet_credit {
 	struct uet_pacer pacer;	/* as destination */

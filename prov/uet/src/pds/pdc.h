@@ -47,7 +47,6 @@
 #include "pds/credit.h"
 #include "pds/pds.h"
 #include "pds/rudi.h"
-#include "wire/pds.h"
 
 #define UET_PDS_WINDOW		1024u	/* most PSNs tracked in one direction */
 #define UET_PDS_MPR_UNIT	128u
@@ -232,9 +231,7 @@ struct uet_ccc {
 	uint32_t users;		/* PDCs */
 	struct uet_cms_ccc cms;
 	struct uet_list waiting; /* PDCs that the window holds up, in the order of their turns */
-	struct uet_flow *flows;	/* those of the peer's CCCs that ask for credit */
-	uint8_t id;		/* ccc_id: tells a new life of the context from an old one */
-	bool asking;		/* counted in credit.asking */
+	struct uet_ccc_credit credit;
 	struct uet_timer burst;	/* lets those that wait go on */
 	uint64_t probe_at;	/* ns: when a PROBE for the base RTT left; 0: none is out */
 	uint16_t probe_id;	/* its opaque value */
