@@ -55,6 +55,9 @@ static void make(struct sim *s, const struct uet_pds *pds, const struct uet_pdc 
 		.mpr = (uint8_t)pick(s, 256),
 		.sack_psn_offset = (int16_t)near(s, 1),
 		.sack_bitmap = uet_rand_u64(&s->rand) & uet_rand_u64(&s->rand),
+		.ccc_id = (uint8_t)pick(s, 8),
+		.credit_target = near(s, 0) & 0xffffff,
+		.cc_type = (uint8_t)pick(s, 3),
 	};
 }
 
@@ -86,6 +89,17 @@ static void throw_one(struct sim *s, int to, const struct uet_addr *src, uint8_t
 	sim_inject(s, src, to, buf, n, (uint8_t)pick(s, 4));
 }
 
+/* Two ends, with every kind of congestion control in turn. */
+static void two(struct sim *s, uint64_t seed)
+{
+	struct uet_pds_cfg cfg = sim_cfg();
+
+	cfg.cms.algorithm = (uint8_t)(seed % 4);
+	sim_init(s, seed);
+	sim_add(s, &cfg);
+	sim_add(s, &cfg);
+}
+
 static void start_traffic(struct sim *s)
 {
 	uint32_t i;
@@ -112,7 +126,7 @@ static void foreign_packets_change_nothing(void **state)
 		struct uet_addr far;
 		uint32_t i;
 
-		sim_two(&s, seed);
+		two(&s, seed);
 		start_traffic(&s);
 		far = s.end[0].nic.addr;
 		far.ip[3] = 99;
@@ -219,7 +233,7 @@ static void mad_peer_breaks_nothing_here(void **state)
 		struct sim s;
 		uint32_t i;
 
-		sim_two(&s, seed + 1000);
+		two(&s, seed + 1000);
 		s.end[0].pds->ops = &lax_ops;
 		s.end[1].pds->ops = &lax_ops;
 		s.end[0].pds->cfg.max_stored = 20;

@@ -55,6 +55,9 @@ static void make_ends(struct sim *s)
 	cfg.strict_port = false;
 	cfg.peer_timeout = 60 * SEC;
 	for (i = 0; i < n; i++) {
+		/* Peers need not agree. */
+		if (pick(s, 6) == 0)
+			cfg.cms.algorithm = (uint8_t)pick(s, 4);
 		sim_add(s, &cfg);
 		s->end[i].room_max = pick(s, 3) ? 0 : 1 + (int)pick(s, 30);
 		s->end[i].room = s->end[i].room_max;
