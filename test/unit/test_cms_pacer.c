@@ -131,6 +131,24 @@ static void late_ticks_give_more(void **state)
 	assert_in_range((flow[0].granted - before) * UET_CREDIT_UNIT, MAX, MAX + MTU);
 }
 
+static void small_windows_do_not_slow_it(void **state)
+{
+	struct uet_pacer_cfg c = cfg;
+	uint32_t i, k, sum = 0;
+
+	(void)state;
+	c.max = 2 * MTU;
+	uet_pacer_init(&pacer, &c);
+	for (i = 0; i < 100; i++) {
+		for (k = 0; k < FLOWS; k++)
+			uet_pacer_demand(&pacer, &flow[k], flow[k].granted + 20, false, now);
+		run_until(now + TICK);
+	}
+	for (k = 0; k < FLOWS; k++)
+		sum += flow[k].granted * UET_CREDIT_UNIT;
+	assert_in_range(sum, 100 * TICK * 99 / 100, 102 * TICK);
+}
+
 static void pauses_are_not_saved_up(void **state)
 {
 	uint32_t i, before;
@@ -439,6 +457,7 @@ int main(void)
 		cmocka_unit_test_setup(grants_what_was_asked, setup),
 		cmocka_unit_test_setup(keeps_to_the_rate, setup),
 		cmocka_unit_test_setup(late_ticks_give_more, setup),
+		cmocka_unit_test_setup(small_windows_do_not_slow_it, setup),
 		cmocka_unit_test_setup(pauses_are_not_saved_up, setup),
 		cmocka_unit_test_setup(active_flows_share, setup),
 		cmocka_unit_test_setup(one_report_per_tick, setup),

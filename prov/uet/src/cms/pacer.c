@@ -272,7 +272,7 @@ void uet_pacer_run(struct uet_pacer *p, uint64_t now)
 	if (now < p->next)
 		return;
 	judge(p, now);
-	earn(p, p->cfg.max, now);
+	earn(p, (int64_t)uet_max_u64(p->cfg.max, 2 * (uint64_t)worth(p, p->tick)), now);
 	while (p->budget > 0 && !uet_list_empty(&p->active))
 		serve_active(p, now);
 	while (p->budget > 0 && !uet_list_empty(&p->idle))

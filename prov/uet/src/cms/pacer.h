@@ -50,7 +50,7 @@ struct uet_pacer {
 	uint64_t tick;		/* ns between ticks */
 	uint64_t last;		/* ns: budget is up to date */
 	uint64_t next;		/* ns: next tick; UET_TIME_NEVER while nobody wants credit */
-	int64_t budget;		/* bytes, -max .. max */
+	int64_t budget;		/* bytes, -max .. max or two ticks' worth */
 	uint32_t step;		/* units of 256 bytes per turn */
 
 	/* How much of the link the network in front of it can fill. Fractions are of 2^16. */

@@ -147,11 +147,14 @@ static bool waits_for_credit(const struct uet_pds *pds, const struct uet_pdc *pd
 /* When @pdc, which waits for credit, is to be looked at again. */
 static uint64_t look_again(const struct uet_pds *pds, const struct uet_pdc *pdc)
 {
-	uint64_t next = starve_at(pdc->ccc);
+	uint64_t next = starve_at(pdc->ccc), soon = 1;
 
 	if (pdc->peer_id)
 		next = uet_min_u64(next, ask_at(pds, pdc->ccc));
-	return uet_max_u64(next, pds->now + 1);
+	/* Our own NIC takes nothing: no need to hurry. */
+	if (pds->batch.stalled)
+		soon = uet_cms_usual_rtt(&pdc->ccc->cms);
+	return uet_max_u64(next, pds->now + soon);
 }
 
 void uet_credit_wait(struct uet_pds *pds, struct uet_pdc *pdc)
