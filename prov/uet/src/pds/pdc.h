@@ -206,7 +206,9 @@ struct uet_pdc {
 	struct uet_list all, ready, pending, idle;
 	struct uet_list waiting; /* in ccc->waiting: the window held it up */
 	void *upper;
-	uint64_t tx_bytes;	/* counters: see struct uet_pds_pdc */
+	/* Counters: see struct uet_pds_pdc. */
+	uint64_t tx_sent;	/* packets with a PSN, repetitions included */
+	uint64_t tx_wire, rx_wire; /* bytes above UDP */
 	uint32_t rx_nacks, rx_marked_ack;
 	struct uet_addr peer;	/* where its packets come from */
 };

@@ -302,6 +302,7 @@ static void deliver(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_p
 	pdc->rx_bytes += pkt->wire_len + UET_CMS_EXTRA;
 	if (pdc->initiator)
 		uet_pdc_moved(pds, pdc);
+	pdc->rx_wire += pkt->wire_len;
 	/* Data cannot be replaced by a default response, so it is kept as well. */
 	if (answer.gtd_del || answer.next_hdr > UET_HDR_RESPONSE) {
 		uint8_t flags = (h->flags & UET_PDS_F_RETX) | (pkt->ce ? UET_PDS_F_M : 0);

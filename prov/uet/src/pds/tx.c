@@ -183,7 +183,7 @@ static void dispatch(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_nic_tx
 	}
 	d->batch = pds->batch.seq;
 	uet_batch_add(pds, d->msg);
-	pdc->tx_bytes += t->len;
+	pdc->tx_wire += t->len;
 	pds->stats.tx_data++;
 }
 
@@ -195,6 +195,7 @@ static void take_off(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd *d
 	d->order = ++pdc->tx_order;
 	pdc->flight_cnt++;
 	pdc->flight_bytes += d->bytes;
+	pdc->tx_sent++;
 	uet_cms_on_send(&pdc->ccc->cms, d->bytes, pds->now);
 }
 
