@@ -27,9 +27,14 @@ static enum uet_pds_phase phase_of(const struct uet_pdc *pdc)
 /* What all PDCs of the peer share. */
 static void look_at_ccc(const struct uet_ccc *ccc, struct uet_pds_pdc *out)
 {
-	out->cwnd = ccc->cms.window.size;
-	out->inflight = ccc->cms.inflight;
-	out->srtt = ccc->cms.srtt;
+	const struct uet_cms_ccc *cms = &ccc->cms;
+
+	out->cwnd = uet_cms_cwnd(cms);
+	out->inflight = cms->inflight;
+	out->srtt = cms->rtt.srtt;
+	out->base_rtt = cms->rtt.measured ? cms->rtt.base : 0;
+	if (cms->cfg->algorithm & UET_CMS_RCCC && cms->rccc.credit > 0)
+		out->credit = (uint64_t)cms->rccc.credit;
 }
 
 static void look_at(const struct uet_pdc *pdc, struct uet_pds_pdc *out)
