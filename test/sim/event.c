@@ -22,11 +22,6 @@ static uet_sim_key key(const struct uet_sim_event *e)
 	return (uet_sim_key)e->time << 64 | e->order;
 }
 
-static bool before(const struct uet_sim_event *a, const struct uet_sim_event *b)
-{
-	return key(a) < key(b);
-}
-
 static int grow(struct uet_sim_events *ev, uint32_t room)
 {
 	struct uet_sim_event *mem;
@@ -81,65 +76,69 @@ int64_t uet_sim_events_add(struct uet_sim_events *ev)
 	return ev->sources++;
 }
 
-static void put(struct uet_sim_events *ev, uint32_t i, struct uet_sim_event e)
+static void put(struct uet_sim_events *ev, uint32_t i, uet_sim_key k)
 {
+	struct uet_sim_event e = { .time = (uint64_t)(k >> 64), .order = (uint64_t)k };
+
 	ev->heap[i] = e;
 	ev->pos[source_of(&e)] = i + 1;
 }
 
-static void sift_up(struct uet_sim_events *ev, uint32_t i, struct uet_sim_event e)
+static void sift_up(struct uet_sim_events *ev, uint32_t i, uet_sim_key k)
 {
 	uint32_t parent;
 
 	while (i) {
 		parent = (i - 1) / WAYS;
-		if (!before(&e, &ev->heap[parent]))
+		if (k > key(&ev->heap[parent]))
 			break;
-		put(ev, i, ev->heap[parent]);
+		put(ev, i, key(&ev->heap[parent]));
 		i = parent;
 	}
-	put(ev, i, e);
+	put(ev, i, k);
 }
 
-/* The first one of the @cnt events at @e. */
-static uint32_t first_of(const struct uet_sim_event *e, uint32_t cnt)
+/* The first one of the @cnt events at @e, and its key. */
+static uint32_t first_of(const struct uet_sim_event *e, uint32_t cnt, uet_sim_key *best)
 {
-	uet_sim_key best = key(e), k;
 	uint32_t i, first = 0;
+	uet_sim_key k;
 
+	*best = key(e);
 	for (i = 1; i < cnt; i++) {
 		k = key(&e[i]);
-		first = k < best ? i : first;
-		best = k < best ? k : best;
+		first = k < *best ? i : first;
+		*best = k < *best ? k : *best;
 	}
 	return first;
 }
 
-static void sift_down(struct uet_sim_events *ev, uint32_t i, struct uet_sim_event e)
+static void sift_down(struct uet_sim_events *ev, uint32_t i, uet_sim_key k)
 {
 	uint32_t child, best;
+	uet_sim_key b;
 
 	while ((child = WAYS * i + 1) < ev->count) {
 		if (uet_likely(child + WAYS <= ev->count))
-			best = child + first_of(&ev->heap[child], WAYS);
+			best = child + first_of(&ev->heap[child], WAYS, &b);
 		else
-			best = child + first_of(&ev->heap[child], ev->count - child);
-		if (!before(&ev->heap[best], &e))
+			best = child + first_of(&ev->heap[child], ev->count - child, &b);
+		if (b > k)
 			break;
-		put(ev, i, ev->heap[best]);
+		put(ev, i, b);
 		i = best;
 	}
-	put(ev, i, e);
+	put(ev, i, k);
 }
 
 static void take_out(struct uet_sim_events *ev, uint32_t i)
 {
-	struct uet_sim_event last = ev->heap[--ev->count];
+	uet_sim_key last = key(&ev->heap[--ev->count]), old = key(&ev->heap[i]);
 
 	ev->pos[source_of(&ev->heap[i])] = 0;
 	if (i == ev->count)
 		return;
-	if (before(&last, &ev->heap[i]))
+	if (last < old)
 		sift_up(ev, i, last);
 	else
 		sift_down(ev, i, last);
@@ -148,7 +147,7 @@ static void take_out(struct uet_sim_events *ev, uint32_t i)
 void uet_sim_events_set(struct uet_sim_events *ev, uint32_t source, uint64_t time)
 {
 	uint32_t pos = ev->pos[source];
-	struct uet_sim_event e = { .time = time };
+	uet_sim_key k;
 
 	if (time == UET_TIME_NEVER) {
 		if (pos)
@@ -157,11 +156,11 @@ void uet_sim_events_set(struct uet_sim_events *ev, uint32_t source, uint64_t tim
 	}
 	if (pos && ev->heap[pos - 1].time == time)
 		return;
-	e.order = ev->order++ << 24 | source;
+	k = (uet_sim_key)time << 64 | ev->order++ << 24 | source;
 	if (!pos)
-		sift_up(ev, ev->count++, e);
-	else if (before(&e, &ev->heap[pos - 1]))
-		sift_up(ev, pos - 1, e);
+		sift_up(ev, ev->count++, k);
+	else if (k < key(&ev->heap[pos - 1]))
+		sift_up(ev, pos - 1, k);
 	else
-		sift_down(ev, pos - 1, e);
+		sift_down(ev, pos - 1, k);
 }

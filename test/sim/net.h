@@ -75,7 +75,7 @@ struct uet_sim_net_cfg {
 
 struct uet_sim_net;
 
-/* What the network tells the hosts' owner; both may call everything below but destroy. */
+/* What the network tells the hosts' owner; both may call everything below but run and destroy. */
 struct uet_sim_net_ops {
 	/*
 	 * Host @host has work: packets arrived while none waited (nic->ops->rx() has them from
