@@ -229,7 +229,7 @@ static void errors(void **state)
 	net_end(&w);
 }
 
-/* A run with every kind of trouble, traced everywhere; watched if @nosy. */
+/* A run with every kind of trouble, traced everywhere; watched all the time if @nosy. */
 static struct file troubled(uint64_t seed, bool nosy)
 {
 	struct uet_sim_net_cfg cfg = net_cfg(UET_SIM_CLOS2, 16);
@@ -261,6 +261,8 @@ static struct file troubled(uint64_t seed, bool nosy)
 				    (uint8_t)(uet_rand_u32(&r) % 64), i % 5 == 0);
 		if (i == 300)
 			uet_sim_net_link_set(w.net, net_link(&w, "leaf1>spine2"), false, 5000);
+		if (nosy && i % 4 == 0 && i)
+			uet_sim_net_run(w.net, (uint64_t)i * 250 - 333);
 		if (i % 4 == 0)
 			uet_sim_net_run(w.net, (uint64_t)i * 250);
 		for (a = 0; nosy && a < n; a++)
