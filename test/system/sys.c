@@ -73,6 +73,11 @@ const char *sys_provider(void)
 	return name && *name ? name : "uet";
 }
 
+bool sys_is_rendezvous(void)
+{
+	return env_set("FI_UET_RENDEZVOUS_SIZE");
+}
+
 bool sys_is_uet(void)
 {
 	return !strcmp(sys_provider(), "uet");

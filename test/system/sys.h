@@ -69,6 +69,9 @@ static inline unsigned int sys_scaled(unsigned int full, unsigned int brief)
 /* True when the provider under test is uet: others may lack what the case needs. */
 bool sys_is_uet(void);
 
+/* Does the environment force rendezvous, so that no send completes before it is received? */
+bool sys_is_rendezvous(void);
+
 /* The name of the provider under test. */
 const char *sys_provider(void);
 
