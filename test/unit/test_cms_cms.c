@@ -340,6 +340,47 @@ static void bursts_are_spread(void **state)
 	assert_int_equal(uet_cms_burst_over(&ccc, 0), 0);
 }
 
+/* A full window is used again when an eighth of it is free. */
+static void windows_open_by_parts(void **state)
+{
+	struct uet_cms_ccc ccc;
+
+	(void)state;
+	uet_cms_init(&ccc, &nscc);
+	ccc.nscc.cwnd = 80000;
+	uet_cms_on_send(&ccc, 70000, 0);
+	uet_cms_on_full(&ccc);
+	assert_false(uet_cms_is_closed(&ccc));		/* it was not the window */
+	uet_cms_on_send(&ccc, 8000, 0);
+	uet_cms_on_full(&ccc);
+	assert_true(uet_cms_is_closed(&ccc));
+	uet_cms_forget(&ccc, 7999);
+	assert_true(uet_cms_is_closed(&ccc));
+	uet_cms_forget(&ccc, 1);
+	assert_false(uet_cms_is_closed(&ccc));
+	uet_cms_on_send(&ccc, 4000, 0);
+	assert_false(uet_cms_is_closed(&ccc));		/* until it is full */
+	/* 64 KiB are enough of a large one. */
+	uet_cms_init(&ccc, &nscc);
+	ccc.nscc.cwnd = 1 << 20;
+	uet_cms_on_send(&ccc, 1 << 20, 0);
+	uet_cms_on_full(&ccc);
+	uet_cms_forget(&ccc, 65535);
+	assert_true(uet_cms_is_closed(&ccc));
+	uet_cms_forget(&ccc, 1);
+	assert_false(uet_cms_is_closed(&ccc));
+	/* With nothing in flight nothing would ever open it. */
+	ccc.nscc.cwnd = 4000;
+	ccc.inflight = 4000;
+	uet_cms_on_full(&ccc);
+	uet_cms_forget(&ccc, 4000);
+	assert_false(uet_cms_is_closed(&ccc));
+	uet_cms_init(&ccc, &cfg);
+	uet_cms_on_send(&ccc, 4000, 0);
+	uet_cms_on_full(&ccc);
+	assert_false(uet_cms_is_closed(&ccc));
+}
+
 static void probes_once_per_path(void **state)
 {
 	struct uet_cms_cfg c = nscc;
@@ -399,6 +440,7 @@ int main(void)
 		cmocka_unit_test(acks_are_asked_for_when_it_matters),
 		cmocka_unit_test(refusals_by_code),
 		cmocka_unit_test(bursts_are_spread),
+		cmocka_unit_test(windows_open_by_parts),
 		cmocka_unit_test(probes_once_per_path),
 		cmocka_unit_test(nscc_takes_early_timeouts_back),
 	};

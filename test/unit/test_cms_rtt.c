@@ -75,6 +75,22 @@ static void base_has_a_floor(void **state)
 	}
 }
 
+/* Hosts whose own ways are slow reckon with that. */
+static void floor_may_be_higher(void **state)
+{
+	struct uet_cms_cfg c = cfg;
+	struct uet_cms_rtt rtt;
+
+	(void)state;
+	c.base_floor = 100 * USEC;
+	uet_rtt_init(&rtt, &c);
+	assert_int_equal(rtt.base, 100 * USEC);
+	uet_rtt_network(&rtt, &c, 150 * USEC);
+	assert_int_equal(rtt.base, 150 * USEC);
+	uet_rtt_network(&rtt, &c, 30 * USEC);
+	assert_int_equal(rtt.base, 100 * USEC);
+}
+
 /* What the target needed to answer counts for time-outs, not for the network. */
 static void timeouts_go_by_what_elapsed(void **state)
 {
@@ -102,6 +118,7 @@ int main(void)
 		cmocka_unit_test(base_is_the_least),
 		cmocka_unit_test(configured_base_only_falls),
 		cmocka_unit_test(base_has_a_floor),
+		cmocka_unit_test(floor_may_be_higher),
 		cmocka_unit_test(timeouts_go_by_what_elapsed),
 	};
 

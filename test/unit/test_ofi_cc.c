@@ -58,7 +58,12 @@ static void sizes_and_rates(void **state)
 	assert_int_equal(cms.charge_min, 0);
 	assert_int_equal(configure("rccc", &ethernet).mtu, 4096 + 16 + 44 + 48);
 	assert_int_equal(cms.link_rate, 25000000000);
-	assert_true(cms.target_floor > 0);
+	assert_true(cms.target_floor > 0 && cms.base_floor >= cms.target_floor);
+	setenv("FI_UET_BASE_RTT", "12", 1);
+	cms = configure("nscc", &ethernet);
+	unsetenv("FI_UET_BASE_RTT");
+	assert_int_equal(cms.base_rtt, 12000);
+	assert_int_equal(cms.base_floor, 0);
 	setenv("FI_UET_LINK_SPEED", "40000", 1);
 	assert_int_equal(configure("nscc", &ethernet).link_rate, 40000000000);
 	unsetenv("FI_UET_LINK_SPEED");

@@ -8,6 +8,8 @@
 #define PACE_PACKETS	2	/* full packets that a burst has at least ... */
 #define PACE_PART	4.0	/* ... else this part of the window */
 #define ACK_PACKETS	2u	/* full packets per ACK of a full window */
+#define REOPEN_PART	8.0	/* of the window: free before it is used again ... */
+#define REOPEN_MAX	65536u	/* ... but not more than one call of the kernel takes */
 #define ROUTE_MEMORY	(10 * UET_NSEC_PER_SEC)	/* a base RTT holds for so long without use */
 
 static bool has_nscc(const struct uet_cms_ccc *ccc)
@@ -54,6 +56,11 @@ static void take_rtt(struct uet_cms_ccc *ccc, uint64_t ns)
 
 /* ---- questions ---- */
 
+bool uet_cms_window_has(const struct uet_cms_ccc *ccc, uint32_t bytes)
+{
+	return ccc->inflight == 0 || ccc->inflight + bytes <= uet_cms_cwnd(ccc);
+}
+
 bool uet_cms_can_send(const struct uet_cms_ccc *ccc, uint32_t bytes)
 {
 	if (has_rccc(ccc) && !uet_rccc_can_send(&ccc->rccc))
@@ -61,7 +68,7 @@ bool uet_cms_can_send(const struct uet_cms_ccc *ccc, uint32_t bytes)
 	/* Credit alone limits what is under way, unless the peer gives none. */
 	if (ccc->cfg->algorithm == UET_CMS_RCCC && !ccc->rccc.mute)
 		return true;
-	return ccc->inflight == 0 || ccc->inflight + bytes <= uet_cms_cwnd(ccc);
+	return uet_cms_window_has(ccc, bytes);
 }
 
 bool uet_cms_wants_ack(const struct uet_cms_ccc *ccc, uint32_t bytes, uint32_t trigger)
@@ -119,6 +126,27 @@ uint32_t uet_cms_credit_target(struct uet_cms_ccc *ccc, uint64_t backlog, uint32
 }
 
 /* ---- bursts ---- */
+
+/* Part of the window that must be free before it is used again. */
+static uint32_t reopening(const struct uet_cms_ccc *ccc)
+{
+	uint32_t part = (uint32_t)(ccc->nscc.cwnd / REOPEN_PART);
+
+	return part < REOPEN_MAX ? part : REOPEN_MAX;
+}
+
+void uet_cms_on_full(struct uet_cms_ccc *ccc)
+{
+	if (has_nscc(ccc) && !uet_cms_window_has(ccc, ccc->cfg->mtu))
+		ccc->closed = true;
+}
+
+bool uet_cms_is_closed(struct uet_cms_ccc *ccc)
+{
+	if (ccc->closed)
+		ccc->closed = !uet_cms_window_has(ccc, reopening(ccc));
+	return ccc->closed;
+}
 
 /* ns that @bytes take at the even rate. */
 static uint64_t pace_time(const struct uet_cms_ccc *ccc, double bytes)

@@ -54,6 +54,7 @@ struct uet_cms_cfg {
 	bool ecn_known;		/* NSCC: all switches mark, so that a delay alone is no sign */
 	uint64_t link_rate;	/* bits per second of our link; 0: UET_CMS_LINK_RATE */
 	uint64_t base_rtt;	/* ns: RTT of a full packet on the longest path; 0: measure it */
+	uint64_t base_floor;	/* ns: least base RTT to reckon with: what hosts need at times */
 	uint64_t target_floor;	/* ns: NSCC: queueing delay that is nothing but our own jitter */
 };
 
@@ -61,6 +62,7 @@ struct uet_cms_ccc {
 	const struct uet_cms_cfg *cfg;
 	uint32_t inflight;	/* bytes in flight */
 	bool probed;		/* the base RTT is known, or asked for */
+	bool closed;		/* the window was full, and is to open by a part before use */
 	uint64_t active;	/* ns: last time that something was sent or came back */
 	struct uet_cms_window window;	/* UET_CMS_NONE */
 	struct uet_nscc nscc;		/* UET_CMS_NSCC */
@@ -115,6 +117,18 @@ bool uet_cms_can_send(const struct uet_cms_ccc *ccc, uint32_t bytes);
  * if it may, else the time in ns from which it may. Always 0 without NSCC.
  */
 uint64_t uet_cms_burst_over(struct uet_cms_ccc *ccc, uint64_t now);
+
+/* The same, as far as windows are concerned, not credit. */
+bool uet_cms_window_has(const struct uet_cms_ccc *ccc, uint32_t bytes);
+
+/*
+ * Something had to wait for the window. With NSCC it then stays closed until a part of it is
+ * free: what ACKs release one by one shall not leave one by one.
+ */
+void uet_cms_on_full(struct uet_cms_ccc *ccc);
+
+/* Does the window stay closed for that reason? */
+bool uet_cms_is_closed(struct uet_cms_ccc *ccc);
 
 /*
  * Shall a packet of @bytes, about to be sent, ask for its ACK? Yes if the window has no room for

@@ -17,7 +17,7 @@ static uint64_t effective(const struct uet_cms_cfg *cfg, uint64_t ns)
 {
 	double least = BASE_PACKETS * (double)cfg->mtu / uet_cms_rate(cfg);
 
-	return uet_max_u64(ns, (uint64_t)least);
+	return uet_max_u64(uet_max_u64(ns, cfg->base_floor), (uint64_t)least);
 }
 
 void uet_rtt_init(struct uet_cms_rtt *rtt, const struct uet_cms_cfg *cfg)

@@ -28,7 +28,8 @@ void uet_rtt_elapsed(struct uet_cms_rtt *rtt, uint64_t elapsed);
 /*
  * The network took @ns for the way there and back. Returns true if that changed the base RTT:
  * the first sample replaces a guess, later ones only lower it. It never falls below the time
- * that 8 full packets take on the link: with less, windows would be too coarse to share.
+ * that 8 full packets take on the link, with less of which windows would be too coarse to share,
+ * nor below @cfg's floor.
  */
 bool uet_rtt_network(struct uet_cms_rtt *rtt, const struct uet_cms_cfg *cfg, uint64_t ns);
 

@@ -7,8 +7,14 @@
 /* SES standard header, and what nominal sizes add. */
 #define HEADERS (UET_SES_STD_LEN + UET_CMS_EXTRA)
 
-/* Delay that the kernel's scheduler causes now and then, on an idle network. */
-#define KERNEL_JITTER (20 * UET_NSEC_PER_USEC)
+/*
+ * Kernels and schedulers make round trips vary by more than a fast network takes for them. A
+ * base RTT below this would make windows too small for a host that is not always at once there.
+ */
+#define HOST_RTT (100 * UET_NSEC_PER_USEC)
+
+/* Where the user names a base RTT: what the scheduler adds to it now and then. */
+#define HOST_JITTER (20 * UET_NSEC_PER_USEC)
 
 void uet_cc_configure(struct uet_cms_cfg *cms, const struct uet_port *port, uint32_t payload)
 {
@@ -24,7 +30,8 @@ void uet_cc_configure(struct uet_cms_cfg *cms, const struct uet_port *port, uint
 	cms->charge_min = 0;
 	cms->mtu = payload + HEADERS + (cms->algorithm & UET_CMS_RCCC ? UET_PDS_CC_REQ_LEN :
 									  UET_PDS_REQ_LEN);
-	cms->target_floor = KERNEL_JITTER;
+	cms->target_floor = HOST_JITTER;
+	cms->base_floor = cms->base_rtt ? 0 : HOST_RTT;
 	if (!cms->link_rate && port)
 		cms->link_rate = port->speed;
 }

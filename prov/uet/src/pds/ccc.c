@@ -137,6 +137,8 @@ bool uet_ccc_my_turn(struct uet_pds *pds, const struct uet_pdc *pdc, uint32_t se
 	struct uet_ccc *ccc = pdc->ccc;
 	uint64_t later = uet_cms_burst_over(&ccc->cms, pds->now);
 
+	if (uet_cms_is_closed(&ccc->cms))
+		return false;
 	if (later) {
 		uet_timer_set(&pds->timers, &ccc->burst, later);
 		return false;
@@ -152,6 +154,7 @@ void uet_ccc_stand_in_line(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t se
 {
 	struct uet_ccc *ccc = pdc->ccc;
 
+	uet_cms_on_full(&ccc->cms);
 	/* Its turn is over only if it sent something. */
 	if (!uet_list_empty(&pdc->waiting) && (first_waiting(ccc) != pdc || !sent))
 		return;

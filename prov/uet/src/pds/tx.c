@@ -244,11 +244,32 @@ bool uet_tx_ctl(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t ctl)
 enum sent { SENT, WINDOW_SHUT, OTHERWISE_HELD };
 
 /* An ACK will come that a packet on its way has asked for, unless one of them is lost. */
+static bool ack_is_due(const struct uet_pdc *pdc)
+{
+	return uet_tx_open(pdc, pdc->ar_psn) &&
+	       uet_txd_at(pdc, pdc->ar_psn)->state == UET_TXD_FLIGHT;
+}
+
+/* And there is not much behind it. */
 static bool ack_is_near(const struct uet_pds *pds, const struct uet_pdc *pdc)
 {
 	return pdc->ar_bytes < uet_cms_ack_spacing(&pdc->ccc->cms, pds->cfg.ack_trigger) &&
-	       uet_tx_open(pdc, pdc->ar_psn) &&
-	       uet_txd_at(pdc, pdc->ar_psn)->state == UET_TXD_FLIGHT;
+	       ack_is_due(pdc);
+}
+
+/*
+ * The window has shrunk to what was sent without AR, of which the target may say nothing: ask.
+ */
+static void break_silence(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	if (!(pds->cfg.cms.algorithm & UET_CMS_NSCC) || !pdc->peer_id || !pdc->flight_cnt ||
+	    !pdc->ar_bytes || ack_is_due(pdc) ||
+	    uet_cms_window_has(&pdc->ccc->cms, pds->cfg.cms.mtu))
+		return;
+	pdc->probe_due = true;
+	pdc->ar_bytes = 0;
+	pdc->ar_psn = pdc->tx_next - 1;
+	uet_pdc_urge(pds, pdc);
 }
 
 /* The packet with @bytes is the last one that the window allows for now. */
@@ -392,6 +413,7 @@ static uint32_t take_turn(struct uet_pds *pds, struct uet_pdc *pdc)
 	if (result == WINDOW_SHUT) {
 		uet_ccc_stand_in_line(pds, pdc, sent);
 		uet_credit_wait(pds, pdc);
+		break_silence(pds, pdc);
 	} else {
 		uet_ccc_leave_line(pds, pdc);
 	}
