@@ -121,6 +121,32 @@ static void turns_are_fair(void **state)
 	sim_free(&s);
 }
 
+static void wide_window_is_shared(void **state)
+{
+	struct uet_pdc *rud, *rod;
+	struct uet_ccc *ccc;
+	uint32_t a, b;
+	struct sim s;
+
+	(void)state;
+	narrow(&s, 10);
+	sim_post(&s, 0, 1, UET_MODE_RUD, 500, PLEN);
+	sim_post(&s, 0, 1, UET_MODE_ROD, 500, PLEN);
+	rud = pdc_of(&s, 0, UET_MODE_RUD, true);
+	rod = pdc_of(&s, 0, UET_MODE_ROD, true);
+	ccc = rud->ccc;
+	a = rud->flight_cnt;
+	/* All at once there is room for much more than a turn. */
+	ccc->cms.window.size = 160 * 1100;
+	uet_ccc_wake(s.end[0].pds, ccc);
+	uet_pds_progress(s.end[0].pds, s.now, true);
+	a = rud->flight_cnt - a;
+	b = rod->flight_cnt;
+	assert_in_range(a + b, 120, 160);
+	assert_in_range(a + 16, b, b + 32);
+	sim_free(&s);
+}
+
 static void small_message_does_not_wait_for_a_large_one(void **state)
 {
 	struct sim_msg *large, *small;
@@ -321,6 +347,7 @@ int main(void)
 		cmocka_unit_test(one_context_per_peer),
 		cmocka_unit_test(window_is_shared),
 		cmocka_unit_test(turns_are_fair),
+		cmocka_unit_test(wide_window_is_shared),
 		cmocka_unit_test(small_message_does_not_wait_for_a_large_one),
 		cmocka_unit_test(room_wakes_the_next),
 		cmocka_unit_test(losses_wake_the_next),

@@ -360,6 +360,27 @@ static void contexts_are_bounded(void **state)
 	sim_free(&net);
 }
 
+static void credit_ends_with_its_pdc(void **state)
+{
+	struct uet_pds_cfg cfg = credit_cfg();
+	struct uet_pds *pds;
+
+	(void)state;
+	raw_init(&peer, &net, UET_MODE_RUD, &cfg);
+	raw_open(&peer);
+	pds = net.end[1].pds;
+	say_request(1, 9, 5000);
+	raw_turn(&peer);
+	assert_true(last_credit() > 0);
+	/* Much of it is still to be granted, and some is due. */
+	raw_ctl(&peer, UET_CTL_CREDIT_REQ, 0, 0, 9u << 24 | 5000);
+	uet_pdc_fail(pds, sim_pdc(&net, 1), -EIO, 0, -EIO);
+	sim_run_for(&net, 50 * MSEC);
+	assert_int_equal(last_credit(), -1);
+	assert_true(uet_pds_next(pds) == UET_TIME_NEVER);
+	sim_free(&net);
+}
+
 static void plain_fep_ignores_credit(void **state)
 {
 	struct uet_pds_cfg cfg = sim_cfg();
@@ -727,6 +748,7 @@ int main(void)
 		cmocka_unit_test(repetitions_need_credit),
 		cmocka_unit_test(target_grants),
 		cmocka_unit_test(contexts_are_bounded),
+		cmocka_unit_test(credit_ends_with_its_pdc),
 		cmocka_unit_test(plain_fep_ignores_credit),
 		cmocka_unit_test(trimmed_packets_are_granted_again),
 		cmocka_unit_test(runs_at_the_rate_of_the_link),
