@@ -103,6 +103,8 @@ static bool all_quiet(const struct uet_sim *sim)
 {
 	uint32_t i;
 
+	if (sim->recvs_due)
+		return false;
 	for (i = 0; i < sim->sc.net.hosts; i++)
 		if (!is_quiet(&sim->eps[i]))
 			return false;

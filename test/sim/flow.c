@@ -59,7 +59,7 @@ void uet_sim_flow_begin(struct uet_sim *sim, uint32_t id)
 	enqueue(f);
 	if (uet_sim_is_send(f)) {
 		if (f->late)
-			uet_sim_due(sim, f->start + f->late, UET_SIM_DUE_RECV, id);
+			uet_sim_recv_later(sim, f, f->start + f->late);
 		else
 			uet_sim_flow_recv(sim, id);
 	}
@@ -154,7 +154,7 @@ static bool start(struct uet_sim_ep *ep, struct uet_sim_flow *f)
 		return false;
 	}
 	if (f->op == UET_SIM_STREAM)
-		f->value = ++ep->stream_sent[f->dst];
+		f->value = (uint64_t)ep->life << 32 | ++ep->stream_sent[f->dst];
 	f->tx = tx;
 	f->state = UET_SIM_ACTIVE;
 	return true;
@@ -314,6 +314,13 @@ void uet_sim_flow_ep_down(struct uet_sim_ep *ep)
 	}
 }
 
+/* Is @f on its way? What a source that died has sent may still be, and takes a receive. */
+static bool may_come(const struct uet_sim_flow *f)
+{
+	return f->state == UET_SIM_QUEUED || f->state == UET_SIM_ACTIVE ||
+	       (f->state == UET_SIM_ABORTED && f->start && f->op != UET_SIM_TAGGED);
+}
+
 void uet_sim_flow_ep_up(struct uet_sim_ep *ep)
 {
 	struct uet_sim *sim = ep->sim;
@@ -327,7 +334,7 @@ void uet_sim_flow_ep_up(struct uet_sim_ep *ep)
 		    f->start <= now)
 			uet_sim_due(sim, now + f->gap, UET_SIM_DUE_FLOW, i);
 		if (f->dst == ep->index && uet_sim_is_send(f) && f->start + f->late <= now &&
-		    (f->state == UET_SIM_QUEUED || f->state == UET_SIM_ACTIVE)) {
+		    may_come(f)) {
 			f->rx_cnt = 0;
 			uet_sim_flow_recv(sim, i);
 		}

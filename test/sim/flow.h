@@ -24,6 +24,9 @@ static inline uint64_t uet_sim_tag(const struct uet_sim_flow *f)
 /* The bytes of @f are all at its target. */
 void uet_sim_flow_arrived(struct uet_sim_flow *f);
 
+/* The receive of @f is to be posted at @time. */
+void uet_sim_recv_later(struct uet_sim *sim, const struct uet_sim_flow *f, uint64_t time);
+
 /* struct uet_ses_upper_ops */
 void uet_sim_rx_done(void *upper, struct uet_ses_rx *rx, const struct uet_ses_rx_result *res);
 

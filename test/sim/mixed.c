@@ -212,10 +212,10 @@ void uet_sim_stream_got(struct uet_sim_ep *ep, const struct uet_sim_recv *r,
 {
 	struct uet_sim_stream *s = &ep->streams[r->src];
 
-	s->got[r->place] = (uint64_t)ep->sim->eps[r->src].life << 32 | f->value;
+	s->got[r->place] = f->value;
 	if (disordered(s, r->place, 1) || disordered(s, r->place, -1))
 		uet_sim_complain(ep->sim, "flow %u: message %llu of its stream is out of order",
-				 f->id, (unsigned long long)f->value);
+				 f->id, (unsigned long long)f->value & UINT32_MAX);
 	else if (r->place + 1 != f->value && !uet_sim_excused(ep->sim, f))
 		uet_sim_complain(ep->sim, "flow %u: receive %u got message %llu of its stream",
 				 f->id, r->place + 1, (unsigned long long)f->value);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Receives. That of a message with a tag of its own is bound to its flow: it points to the
- * place of the flow's bytes on the tape, and what arrives is compared, not copied. Others take
- * whichever message comes, into memory of their own; header data tells the flow.
+ * Receives. That of a message with a tag of its own is bound to its flow. Posted before the
+ * message comes it needs no memory: it points to the place of the flow's bytes on the tape, and
+ * what arrives is compared, not copied. (Of a message that is here in parts the holes are
+ * copied, too: then it needs memory.) Others take whichever message comes; header data tells
+ * the flow.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -28,16 +30,27 @@ static int put(const struct uet_ses_mem *mem, void *dst, const void *src, size_t
 	return 0;
 }
 
-static void post_bound(struct uet_sim_ep *ep, struct uet_sim_flow *f, struct uet_ses_rx *rx)
+static bool post_bound(struct uet_sim_ep *ep, struct uet_sim_flow *f, struct uet_ses_rx *rx)
 {
-	f->mem.put = put;
+	uint8_t *at = ep->sim->tape + f->tape;
+
+	free(f->rx_buf);
+	f->rx_buf = NULL;
 	f->got = 0;
+	if (uet_sim_net_now(ep->sim->net) > f->start) {
+		f->rx_buf = at = malloc(f->bytes + 1ul);
+		if (!at)
+			return false;
+	} else {
+		f->mem.put = put;
+		rx->mem = &f->mem;
+	}
 	rx->flags = BOUND;
 	rx->context = f;
-	rx->mem = &f->mem;
 	rx->len = f->bytes;
 	rx->iov_cnt = f->bytes != 0;
-	rx->iov[0] = (struct iovec){ .iov_base = ep->sim->tape + f->tape, .iov_len = f->bytes };
+	rx->iov[0] = (struct iovec){ .iov_base = at, .iov_len = f->bytes };
+	return true;
 }
 
 static bool post_free(struct uet_sim_ep *ep, struct uet_sim_flow *f, struct uet_ses_rx *rx)
@@ -97,14 +110,18 @@ static void post(struct uet_sim_ep *ep, struct uet_sim_flow *f)
 	rx->source.host = ep->sim->eps[f->src].nic->addr;
 	rx->source.initiator = rx->source.host.port;
 	rx->source.host.port = 0;
-	if (f->op == UET_SIM_TAGGED) {
-		post_bound(ep, f, rx);
-	} else if (!post_free(ep, f, rx)) {
+	if (f->op == UET_SIM_TAGGED ? !post_bound(ep, f, rx) : !post_free(ep, f, rx)) {
 		uet_ses_rx_put(ep->rxq, rx);
 		uet_sim_complain(ep->sim, "no memory");
 		return;
 	}
 	uet_ses_recv(ep->rxq, rx, uet_sim_ep_now(ep));
+}
+
+void uet_sim_recv_later(struct uet_sim *sim, const struct uet_sim_flow *f, uint64_t time)
+{
+	sim->recvs_due++;
+	uet_sim_due(sim, time, UET_SIM_DUE_RECV, f->id);
 }
 
 void uet_sim_flow_recv(struct uet_sim *sim, uint32_t id)
@@ -115,7 +132,7 @@ void uet_sim_flow_recv(struct uet_sim *sim, uint32_t id)
 	if (!ep->ses || f->rx_posted)
 		return;
 	if (ep->paused_until > uet_sim_net_now(sim->net)) {
-		uet_sim_due(sim, ep->paused_until, UET_SIM_DUE_RECV, id);
+		uet_sim_recv_later(sim, f, ep->paused_until);
 		return;
 	}
 	f->rx_posted = true;
@@ -143,6 +160,8 @@ static void check_result(struct uet_sim_ep *ep, struct uet_sim_flow *f,
 static void end_bound(struct uet_sim_ep *ep, struct uet_sim_flow *f,
 		      const struct uet_ses_rx_result *res)
 {
+	bool compared = !f->rx_buf;
+
 	if (res->err) {
 		f->rx_err++;
 		if (!uet_sim_excused(ep->sim, f))
@@ -154,8 +173,11 @@ static void end_bound(struct uet_sim_ep *ep, struct uet_sim_flow *f,
 		}
 		return;
 	}
-	/* More is only possible when a part came from a PDC that failed. */
-	if (f->got < f->bytes || (f->got > f->bytes && !f->rx_err && !uet_sim_excused(ep->sim, f)))
+	if (f->rx_buf && memcmp(f->rx_buf, uet_sim_bytes(ep->sim, f), f->bytes))
+		uet_sim_complain(ep->sim, "flow %u: other bytes than were sent", f->id);
+	free(f->rx_buf);
+	f->rx_buf = NULL;
+	if (compared && f->got != f->bytes)
 		uet_sim_complain(ep->sim, "flow %u: %llu of %u bytes were placed", f->id,
 				 (unsigned long long)f->got, f->bytes);
 	check_result(ep, f, res);

@@ -35,6 +35,7 @@ static void timer(void *owner, uint64_t cookie, uint64_t now)
 		uet_sim_flow_begin(sim, index);
 		break;
 	case UET_SIM_DUE_RECV:
+		sim->recvs_due--;
 		uet_sim_flow_recv(sim, index);
 		break;
 	case UET_SIM_DUE_FAULT:
@@ -105,9 +106,11 @@ void uet_sim_destroy(struct uet_sim *sim)
 	for (i = 0; sim->eps && i < sim->sc.net.hosts; i++)
 		if (sim->eps[i].sim)
 			uet_sim_ep_fini(&sim->eps[i]);
-	for (i = 0; i < sim->flow_cnt; i++)
+	for (i = 0; i < sim->flow_cnt; i++) {
 		if (sim->flows[i].buf != sim->scratch)
 			free(sim->flows[i].buf);
+		free(sim->flows[i].rx_buf);
+	}
 	if (sim->net)
 		uet_sim_net_destroy(sim->net);
 	if (sim->flow_series)

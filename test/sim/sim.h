@@ -34,16 +34,17 @@ struct uet_sim_flow {
 	struct uet_ses_mem mem;		/* of the receive bound to it */
 	struct uet_ses_tx *tx;		/* ACTIVE */
 	struct uet_sim *sim;
-	uint8_t *buf;			/* READ, FETCH: result */
+	uint8_t *buf;			/* READ: what is read */
+	uint8_t *rx_buf;		/* where the bound receive goes, if not to the tape */
 	uint64_t start, end;		/* network time, ns; end of the source's operation */
 	uint64_t rx_end;		/* sends: when the target had all */
 	uint64_t seen;			/* bytes acknowledged at the last sample */
 	uint64_t mark_from, mark_until;	/* the same when measuring began and ended */
-	uint64_t got;			/* bytes put into the bound receive */
+	uint64_t got;			/* bytes compared with the tape */
 	uint64_t gap;			/* ns between the predecessor's end and the start */
 	uint64_t late;			/* ns between the start and the posting of the receive */
 	uint64_t retx;			/* repetitions of its source meanwhile */
-	uint64_t value;			/* SUM, FETCH: the cell before; STREAM: place in the order */
+	uint64_t value;			/* SUM, FETCH: the cell before; STREAM: life << 32 | number */
 	uint64_t operand, result;	/* SUM, FETCH */
 	uint32_t id, src, dst;
 	uint32_t bytes;
@@ -131,6 +132,7 @@ struct uet_sim {
 	uint8_t *scratch;		/* where reads go that nobody checks */
 	uint64_t last_end;
 	uint32_t crashes;
+	uint32_t recvs_due;		/* receives that are still to be posted */
 	uint64_t outage;		/* longest planned one, ns */
 	bool failures_expected;		/* faults explain errors */
 	char complaint[UET_SIM_COMPLAINTS][256];

@@ -19,7 +19,7 @@
 
 struct options {
 	const char *scenario, *seed, *trace, *csv, *json;
-	bool check, progress, quiet;
+	bool check, progress, quiet, show;
 	int argc;
 	char **argv;		/* key=value */
 };
@@ -45,6 +45,7 @@ static void usage(FILE *out)
 	      "and to host 0)\n"
 	      "  --progress          a line per second, as on a terminal\n"
 	      "  --quiet             no summary and no figures on standard error\n"
+	      "  --show              print the scenario as it is with all that was given or drawn\n"
 	      "  --list [FOLDER]     scenarios in FOLDER (default: test/sim/scenarios)\n"
 	      "Exit status: 0, 1 if something was wrong (with the command that repeats it), 2 for\n"
 	      "bad arguments.\n\nKeys, with their defaults:\n", out);
@@ -239,6 +240,7 @@ int main(int argc, char **argv)
 		{ "check", no_argument, NULL, 'c' }, { "csv", required_argument, NULL, 'v' },
 		{ "json", required_argument, NULL, 'j' }, { "trace", required_argument, NULL, 't' },
 		{ "progress", no_argument, NULL, 'p' }, { "quiet", no_argument, NULL, 'q' },
+		{ "show", no_argument, NULL, 'S' },
 		{ "list", optional_argument, NULL, 'l' }, { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -256,6 +258,7 @@ int main(int argc, char **argv)
 		case 't': o.trace = optarg; break;
 		case 'p': o.progress = true; break;
 		case 'q': o.quiet = true; break;
+		case 'S': o.show = true; break;
 		case 'l': return list(optarg ? optarg : argv[optind]);
 		case 'h': usage(stdout); return 0;
 		default: return 2;
@@ -264,5 +267,9 @@ int main(int argc, char **argv)
 	o.argv = argv + optind;
 	if (read_scenario(&o, &sc))
 		return 2;
+	if (o.show) {
+		uet_sim_scenario_help(&sc, stdout);
+		return 0;
+	}
 	return run(&sc, argv[0], &o);
 }
