@@ -41,6 +41,7 @@ struct uet_ses_rndv {
 	int err;			/* the reader will not come again: how the send ends */
 	bool read;			/* the last byte was */
 	bool parked;			/* tx waits to be read */
+	const struct uet_pdc *pdc;	/* over which it was sent; to compare only */
 };
 
 /*

@@ -92,6 +92,7 @@ void uet_ses_rndv_header(const struct uet_ses *ses, const struct uet_ses_tx *tx,
 	req->read_pid_on_fep = ses->cfg.pid_on_fep;
 	req->read_resource_index = UET_SES_CONTROL_INDEX;
 	req->read_memory_key = tx->rndv->region.key;
+	tx->rndv->pdc = tx->msg.pdc;
 }
 
 /* tx_done is due, by and by: the caller may be in the midst of a packet. */
@@ -139,7 +140,7 @@ void uet_ses_rndv_park(struct uet_ses *ses, struct uet_ses_tx *tx)
 	uet_ses_retry_ended(ses, tx, true);
 	if (over(ses, rndv))
 		uet_ses_tx_finish(ses, tx, rndv->err);
-	else if (uet_ses_watch_send(ses, tx, tx->msg.pdc))
+	else if (uet_ses_watch_send(ses, tx, rndv->pdc))
 		rndv->parked = true;
 	else
 		uet_ses_tx_finish(ses, tx, -ENOBUFS);
