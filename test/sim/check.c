@@ -7,6 +7,7 @@
 
 #include "base/util.h"
 #include "pds/pdc.h"
+#include "ses/defer.h"
 #include "ses/msg.h"
 #include "sim/ep.h"
 #include "sim/flow.h"
@@ -117,6 +118,19 @@ static void check_pool(struct uet_sim_ep *ep, const struct uet_pool *pool, const
 		uet_sim_complain(ep->sim, "host %u: %u %s are left", ep->index, pool->used, what);
 }
 
+/* Peers that nothing waits for any more are forgotten by and by. */
+static void check_watches(struct uet_sim_ep *ep)
+{
+	struct uet_list *pos;
+
+	uet_list_for_each(pos, &ep->ses->watches) {
+		const struct uet_ses_watch *w = uet_list_entry(pos, struct uet_ses_watch, link);
+
+		if (!uet_list_empty(&w->sends) || !uet_list_empty(&w->ins))
+			uet_sim_complain(ep->sim, "host %u still waits for a peer", ep->index);
+	}
+}
+
 /* Nothing that was taken for an operation or a message is still held. */
 static void check_ses(struct uet_sim_ep *ep)
 {
@@ -128,13 +142,13 @@ static void check_ses(struct uet_sim_ep *ep)
 	check_pool(ep, &ses->fence_pool, "fences");
 	check_pool(ep, &ses->flow_pool, "flows");
 	check_pool(ep, &ses->note_pool, "notes");
-	check_pool(ep, &ses->watch_pool, "watches");
 	check_pool(ep, &ses->rndv_pool, "rendezvous");
 	check_pool(ep, &ses->pull_pool, "pulls");
 	check_pool(ep, &ses->reply_pool, "replies");
 	check_pool(ep, &ses->amo_pool, "atomics");
 	check_pool(ep, &ses->operand_pool, "operands");
 	check_pool(ep, &ep->rxq->rx_pool, "receives");
+	check_watches(ep);
 	if (ep->rxq->in_pool.used > ep->rxq->unex_count + ep->rxq->spare_count)
 		uet_sim_complain(ep->sim, "host %u: %u inbound messages are left", ep->index,
 				 ep->rxq->in_pool.used - ep->rxq->unex_count -

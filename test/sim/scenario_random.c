@@ -56,7 +56,6 @@ static void draw_limits(struct uet_sim_scenario *sc, struct uet_rand *r)
 	sc->ses.rndv_eager = PICK(r, 1024, 8192);
 	sc->ses.max_tx = (uint32_t)PICK(r, 4, 64, 1024);
 	sc->ses.max_replies = (uint32_t)PICK(r, 0, 4, 64);
-	sc->ses.probe_time = 20 * MSEC;
 	sc->ses.retry_max = 20 * MSEC;
 	sc->rxq.max_unexpected = (uint32_t)PICK(r, 4, 64, 4096);
 	sc->rxq.max_unexpected_bytes = PICK(r, 65536, 1 << 20, 64 << 20);
@@ -65,6 +64,8 @@ static void draw_limits(struct uet_sim_scenario *sc, struct uet_rand *r)
 	pds->max_stored = (uint32_t)PICK(r, 64, 65536);
 	pds->ack_trigger = (uint32_t)PICK(r, 4096, 16384);
 	pds->idle_close = PICK(r, 1 * MSEC, 20 * MSEC, 200 * MSEC);
+	/* A PDC over which a question goes now and then must not close between. */
+	sc->ses.probe_time = uet_min_u64(20 * MSEC, pds->idle_close / 2);
 	pds->target_idle = PICK(r, 500 * MSEC, 1000 * MSEC);
 	pds->linger = 200 * MSEC;
 	pds->peer_timeout = 1000 * MSEC;
@@ -109,4 +110,6 @@ void uet_sim_scenario_draw(struct uet_sim_scenario *sc)
 	draw_limits(sc, &r);
 	draw_work(&sc->work, &r);
 	draw_trouble(&sc->trouble, &r);
+	/* A lane meets a host that stays dead again and again, a second each time. */
+	sc->time_limit = 1000 * UET_NSEC_PER_SEC;
 }
