@@ -44,7 +44,8 @@ list() {
 	dist_files)
 		exists ./*.md COPYING autogen.sh .clang-format .editorconfig .ci/run \
 			man/*.md prov/uet/docs/* prov/uet/configure.m4 tools/* \
-			test/*.md test/*.sh test/*.supp test/data/* test/system/*.sh test/system/*.py
+			test/*.md test/*.sh test/*.supp test/data/* test/sim/scenarios/* \
+			test/system/*.sh test/system/*.py
 		find fabtests -type f 2>/dev/null || true ;;
 	*)	echo "tools/sync-sources.sh: nobody knows the list $1" >&2; exit 1 ;;
 	esac | sed 's,^\./,,' | sort -u

@@ -15,6 +15,7 @@ enum kind {
 	KIND_TIME,				/* 500, 500ns, 10us, 1.5ms, 2s */
 	KIND_RATE,				/* 1000000, 100M, 400G: powers of 1000 */
 	KIND_PPM,				/* 100, 0.1% */
+	KIND_MILLI,				/* 1.5: thousandths in a uint32_t */
 	KIND_BOOL,
 	KIND_ENUM,				/* one of names, in an int */
 	KIND_RANDOM,				/* KIND_BOOL, and drawn if true */
@@ -43,10 +44,13 @@ static const struct key keys[] = {
 	{ "fabric_rate", KIND_RATE, AT(net.fabric_rate), "between switches; 0: the same", NULL },
 	{ "propagation", KIND_TIME, AT(net.propagation), "of each link", NULL },
 	{ "paths", KIND_U8, AT(net.paths), "source ports of each endpoint", NULL },
-	{ "queue", KIND_BYTES, AT(net.queue), "of a switch's port; 0: 5 BDP", NULL },
+	{ "queue", KIND_BYTES, AT(net.queue), "of a switch's port; 0: queue_bdp", NULL },
+	{ "queue_bdp", KIND_MILLI, AT(queue_bdp), "the same in BDP, for queue = 0", NULL },
 	{ "trim", KIND_BYTES, AT(net.trim_size), "bytes kept of a packet; 0: it is dropped", NULL },
 	{ "ecn_min", KIND_BYTES, AT(net.ecn_min), "marks from here, ecn_max = 0: none", NULL },
 	{ "ecn_max", KIND_BYTES, AT(net.ecn_max), "marks all from here", NULL },
+	{ "ecn_min_bdp", KIND_MILLI, AT(ecn_min_bdp), "the same in BDP, for ecn_max = 0", NULL },
+	{ "ecn_max_bdp", KIND_MILLI, AT(ecn_max_bdp), "", NULL },
 	{ "drop", KIND_PPM, AT(net.faults.drop), "of packets, on each link", NULL },
 	{ "duplicate", KIND_PPM, AT(net.faults.duplicate), "", NULL },
 	{ "corrupt", KIND_PPM, AT(net.faults.corrupt), "", NULL },
@@ -164,6 +168,8 @@ static bool scaled(const char *text, enum kind kind, uint64_t *out)
 	static const double bits[] = { 1, 1e3, 1e6, 1e9, 1e12 };
 	static const char *const parts[] = { "", "%", NULL };
 	static const double ppm[] = { 1, 1e4 };
+	static const char *const plain[] = { "", NULL };
+	static const double milli[] = { 1000 };
 	double value, f;
 	char *end;
 	bool ok;
@@ -180,6 +186,8 @@ static bool scaled(const char *text, enum kind kind, uint64_t *out)
 		ok = unit_of(end, rates, bits, &f);
 	else if (kind == KIND_PPM)
 		ok = unit_of(end, parts, ppm, &f);
+	else if (kind == KIND_MILLI)
+		ok = unit_of(end, plain, milli, &f);
 	else
 		ok = unit_of(end, sizes, bytes, &f);
 	if (!ok || value * f > 1e18)
@@ -272,6 +280,7 @@ static bool store(const struct key *k, struct uet_sim_scenario *sc, uint64_t v)
 	case KIND_U32:
 	case KIND_BYTES:
 	case KIND_PPM:
+	case KIND_MILLI:
 		*(uint32_t *)at = (uint32_t)v;
 		return v <= (k->kind == KIND_PPM ? 1000000u : UINT32_MAX);
 	case KIND_ENUM:
@@ -405,6 +414,9 @@ static void print_value(const struct key *k, const struct uet_sim_scenario *sc, 
 	case KIND_BYTES:
 	case KIND_PPM:
 		fprintf(out, "%" PRIu32, *(const uint32_t *)at);
+		return;
+	case KIND_MILLI:
+		fprintf(out, "%.3f", *(const uint32_t *)at / 1e3);
 		return;
 	case KIND_BOOL:
 	case KIND_RANDOM:

@@ -94,6 +94,7 @@ struct uet_sim_trouble {		/* random faults */
 struct uet_sim_scenario {
 	char name[64];
 	struct uet_sim_net_cfg net;
+	uint32_t queue_bdp, ecn_min_bdp, ecn_max_bdp;	/* thousandths */
 	uint64_t notice;		/* ns after which ECMP knows a link is down or up */
 	struct uet_ses_cfg ses;
 	struct uet_ses_rxq_cfg rxq;
@@ -150,7 +151,11 @@ uint32_t uet_sim_scenario_hops(const struct uet_sim_scenario *sc, uint32_t a, ui
 /* Bytes on the wire of a message with @bytes of payload. */
 uint64_t uet_sim_scenario_wire(const struct uet_sim_scenario *sc, uint64_t bytes);
 
-/* ns that a message takes alone, until its source knows that it has arrived. */
+/* ns that a message takes alone, until its last byte has arrived. */
+uint64_t uet_sim_scenario_arrival(const struct uet_sim_scenario *sc, uint32_t src, uint32_t dst,
+				  uint64_t bytes);
+
+/* The same, until its source knows that. */
 uint64_t uet_sim_scenario_ideal(const struct uet_sim_scenario *sc, uint32_t src, uint32_t dst,
 				uint64_t bytes);
 

@@ -25,7 +25,7 @@ void uet_sim_scenario_init(struct uet_sim_scenario *sc)
 			.topology = UET_SIM_STAR, .hosts = 8, .link_rate = 100000000000ull,
 			.propagation = 1 * USEC, .paths = 1, .seed = 1,
 		},
-		.notice = 1 * MSEC,
+		.queue_bdp = 5000, .notice = 1 * MSEC,
 		.work = {
 			.kind = UET_SIM_PERMUTATION, .size = 2 << 20, .size_min = 1,
 			.size_max = 1 << 20, .count = 1, .outstanding = 4, .flows = 1000,
@@ -91,8 +91,12 @@ static void choose_buffers(struct uet_sim_scenario *sc)
 	rtt = uet_sim_scenario_rtt(sc);
 	bdp = (uint64_t)((double)rtt * (double)sc->net.link_rate / 8e9);
 	if (!sc->net.queue)
-		sc->net.queue = (uint32_t)uet_min_u64(uet_max_u64(5 * bdp, 16 * sc->net.mtu),
-						      UINT32_MAX);
+		sc->net.queue = (uint32_t)uet_min_u64(uet_max_u64(sc->queue_bdp * bdp / 1000,
+								  16 * sc->net.mtu), UINT32_MAX);
+	if (!sc->net.ecn_max && sc->ecn_max_bdp) {
+		sc->net.ecn_min = (uint32_t)uet_min_u64(sc->ecn_min_bdp * bdp / 1000, UINT32_MAX);
+		sc->net.ecn_max = (uint32_t)uet_min_u64(sc->ecn_max_bdp * bdp / 1000, UINT32_MAX);
+	}
 	if (!cms->rto_min) {
 		cms->rto_min = 50 * USEC + 3 * rtt +
 			       3 * (uint64_t)((double)sc->net.queue * 8e9 /
@@ -195,14 +199,20 @@ static double trip(const struct uet_sim_scenario *sc, uint32_t src, uint32_t dst
 	       fabric * wire_time(bytes, sc->net.fabric_rate);
 }
 
-uint64_t uet_sim_scenario_ideal(const struct uet_sim_scenario *sc, uint32_t src, uint32_t dst,
-				uint64_t bytes)
+uint64_t uet_sim_scenario_arrival(const struct uet_sim_scenario *sc, uint32_t src, uint32_t dst,
+				  uint64_t bytes)
 {
 	uint64_t all = uet_sim_scenario_wire(sc, bytes), first;
 
 	first = uet_min_u64(all, uet_sim_scenario_wire(sc, sc->ses.payload_mtu));
-	return (uint64_t)(trip(sc, src, dst, first) + wire_time(all - first, sc->net.link_rate) +
-			  trip(sc, dst, src, ACK + UET_SIM_WIRE));
+	return (uint64_t)(trip(sc, src, dst, first) + wire_time(all - first, sc->net.link_rate));
+}
+
+uint64_t uet_sim_scenario_ideal(const struct uet_sim_scenario *sc, uint32_t src, uint32_t dst,
+				uint64_t bytes)
+{
+	return uet_sim_scenario_arrival(sc, src, dst, bytes) +
+	       (uint64_t)trip(sc, dst, src, ACK + UET_SIM_WIRE);
 }
 
 uint64_t uet_sim_scenario_rtt(const struct uet_sim_scenario *sc)
