@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Pictures of a run of uet_sim: what --csv PREFIX wrote becomes PREFIX.png.
 

@@ -110,7 +110,8 @@ static uint64_t longest_chain(const struct uet_sim *sim)
 
 		most = uet_max_u64(most, end);
 		if (f->after_rx)
-			end = begin[i] + uet_sim_scenario_arrival(&sim->sc, f->src, f->dst, f->bytes);
+			end = begin[i] + uet_sim_scenario_arrival(&sim->sc, f->src, f->dst,
+								  f->bytes);
 		if (f->next != UET_SIM_NO_FLOW)
 			begin[f->next] = end + sim->flows[f->next].gap;
 	}

@@ -74,7 +74,8 @@ static const struct key keys[] = {
 	{ "size_max", KIND_BYTES64, AT(work.size_max), "uniform, pareto, mixed", NULL },
 	{ "count", KIND_U32, AT(work.count), "messages of a flow, one after the other; mixed: of a "
 	  "host's lane", NULL },
-	{ "outstanding", KIND_U32, AT(work.outstanding), "per host: alltoall, mixed (lanes)", NULL },
+	{ "outstanding", KIND_U32, AT(work.outstanding), "per host: alltoall, mixed",
+	  NULL },
 	{ "senders", KIND_U32, AT(work.senders), "incast; 0: all others", NULL },
 	{ "joiners", KIND_U32, AT(work.joiners), "incast: so many begin at join_time", NULL },
 	{ "join_time", KIND_TIME, AT(work.join_time), "", NULL },
@@ -88,7 +89,8 @@ static const struct key keys[] = {
 	{ "gap_max", KIND_TIME, AT(work.gap_max), "mixed: pause between operations", NULL },
 	{ "flow", KIND_FLOW, 0, "SRC DST BYTES [START]; adds one to work = list", NULL },
 
-	{ "fault", KIND_FAULT, 0, "TIME down LINK [TIME], TIME up LINK, TIME rate LINK RATE, TIME pause HOST TIME, "
+	{ "fault", KIND_FAULT, 0, "TIME down LINK [TIME], TIME up LINK, TIME rate LINK RATE, "
+	  "TIME pause HOST TIME, "
 	  "TIME crash HOST [TIME]; adds one. LINK: leaf0>spine1, or leaf0-spine1 for both ways",
 	  NULL },
 	{ "flaps", KIND_U32, AT(trouble.flaps), "links that go down at random times", NULL },

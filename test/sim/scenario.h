@@ -71,7 +71,7 @@ struct uet_sim_work {
 	int op;				/* TAGGED, WRITE or READ */
 	int mode;			/* enum uet_pds_mode: RUD or ROD */
 	uint64_t size, size_min, size_max;
-	uint32_t count;			/* messages, one after the other, of each flow; MIXED: ops */
+	uint32_t count;			/* messages of a flow (MIXED: lane), in turn */
 	uint32_t outstanding;		/* ALLTOALL, MIXED: at a time per host */
 	uint32_t senders;		/* INCAST; 0: all others */
 	uint32_t joiners;		/* INCAST: the last so many begin at join_time */
@@ -132,7 +132,8 @@ int uet_sim_scenario_line(struct uet_sim_scenario *sc, const char *line, char *w
 int uet_sim_scenario_read(struct uet_sim_scenario *sc, const char *file, char *why, size_t len);
 
 /*
- * Fill in what was left to be chosen (0), and see that all of it fits together. Once, after the last key. Returns 0 or -EINVAL with a message in @why.
+ * Fill in what was left to be chosen (0), and see that all of it fits together. Once,
+ * after the last key. Returns 0 or -EINVAL with a message in @why.
  */
 int uet_sim_scenario_resolve(struct uet_sim_scenario *sc, char *why, size_t len);
 

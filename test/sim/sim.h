@@ -44,7 +44,7 @@ struct uet_sim_flow {
 	uint64_t gap;			/* ns between the predecessor's end and the start */
 	uint64_t late;			/* ns between the start and the posting of the receive */
 	uint64_t retx;			/* repetitions of its source meanwhile */
-	uint64_t value;			/* SUM, FETCH: the cell before; STREAM: life << 32 | number */
+	uint64_t value;			/* SUM, FETCH: cell before; STREAM: life << 32 | number */
 	uint64_t operand, result;	/* SUM, FETCH */
 	uint32_t id, src, dst;
 	uint32_t bytes;
@@ -75,7 +75,7 @@ struct uet_sim_recv {
 
 /* What receives for a stream got, in the order of their posting. */
 struct uet_sim_stream {
-	uint64_t *got;			/* life of the source << 32 | message from 1 on; 0: nothing */
+	uint64_t *got;			/* life of the source << 32 | number; 0: nothing */
 	uint32_t posted, room;
 };
 

@@ -236,7 +236,8 @@ static int run(const struct uet_sim_scenario *sc, const char *self, const struct
 int main(int argc, char **argv)
 {
 	static const struct option names[] = {
-		{ "scenario", required_argument, NULL, 's' }, { "seed", required_argument, NULL, 'r' },
+		{ "scenario", required_argument, NULL, 's' },
+		{ "seed", required_argument, NULL, 'r' },
 		{ "check", no_argument, NULL, 'c' }, { "csv", required_argument, NULL, 'v' },
 		{ "json", required_argument, NULL, 'j' }, { "trace", required_argument, NULL, 't' },
 		{ "progress", no_argument, NULL, 'p' }, { "quiet", no_argument, NULL, 'q' },

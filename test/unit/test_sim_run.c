@@ -154,7 +154,8 @@ static void workloads(void **state)
 		"work=permutation; op=write; hosts=5; size=300k",
 		"work=permutation; op=read; hosts=5; size=300k",
 		"work=permutation; mode=rod; hosts=5; size=300k",
-		"work=incast; hosts=9; size=1M; joiners=2; join_time=100us; leavers=1; leave_size=9",
+		"work=incast; hosts=9; size=1M; joiners=2; join_time=100us; leavers=1; "
+		"leave_size=9",
 		"work=alltoall; hosts=8; size=20000; outstanding=3",
 		"work=ring; hosts=6; size=100000; topology=clos2; hosts_per_leaf=2",
 		"work=poisson; hosts=8; flows=300; sizes=pareto; size_max=1M; topology=clos3",
@@ -345,8 +346,8 @@ static void finds_missed_deadlines(void **state)
 static void finds_errors_without_reason(void **state)
 {
 	/* For so long no link is down; but the PDS takes less for death. */
-	struct uet_sim *sim = prepare("topology=pair; work=list; flow=0 1 20M; pds.peer_timeout=1s; "
-				      "fault=100us down h0-h1");
+	struct uet_sim *sim = prepare("topology=pair; work=list; flow=0 1 20M; "
+				      "pds.peer_timeout=1s; fault=100us down h0-h1");
 
 	(void)state;
 	uet_sim_run(sim, NULL, NULL);
