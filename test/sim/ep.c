@@ -176,12 +176,7 @@ void uet_sim_ep_stats(const struct uet_sim_ep *ep, struct uet_pds_stats *pds,
 
 uint64_t uet_sim_ep_retx(const struct uet_sim_ep *ep)
 {
-	const struct uet_pds_stats *p = &ep->past_pds, *q = ep->ses ? uet_pds_stats(ep->pds) : p;
-	uint64_t past = p->retx_rto + p->retx_sack + p->retx_nack + p->retx_goback;
-
-	if (!ep->ses)
-		return past;
-	return past + q->retx_rto + q->retx_sack + q->retx_nack + q->retx_goback;
+	return ep->past_pds.tx_retx + (ep->ses ? uet_pds_stats(ep->pds)->tx_retx : 0);
 }
 
 int uet_sim_ep_init(struct uet_sim *sim, uint32_t index)

@@ -278,6 +278,7 @@ static void write_endpoints(const struct uet_sim *sim, FILE *out)
 
 	for (i = 0; i < sim->sc.net.hosts; i++) {
 		uet_sim_ep_stats(&sim->eps[i], &p, &ses);
+		sum.tx_retx += p.tx_retx;
 		sum.retx_rto += p.retx_rto;
 		sum.retx_sack += p.retx_sack;
 		sum.retx_nack += p.retx_nack;
@@ -289,10 +290,11 @@ static void write_endpoints(const struct uet_sim *sim, FILE *out)
 		sum.rx_duplicate += p.rx_duplicate;
 	}
 	fprintf(out, "  \"sent\": {\"data\": %" PRIu64 ", \"ack\": %" PRIu64 ", \"nack\": %" PRIu64
-		", \"cp\": %" PRIu64 "},\n  \"retransmitted\": {\"rto\": %" PRIu64
+		", \"cp\": %" PRIu64 "},\n  \"retransmitted\": {\"packets\": %" PRIu64
+		", \"rto\": %" PRIu64
 		", \"sack\": %" PRIu64 ", \"nack\": %" PRIu64 ", \"goback\": %" PRIu64
 		", \"needless\": %" PRIu64 "},\n", sum.tx_data, sum.tx_ack, sum.tx_nack, sum.tx_cp,
-		sum.retx_rto, sum.retx_sack, sum.retx_nack, sum.retx_goback, sum.rx_duplicate);
+		sum.tx_retx, sum.retx_rto, sum.retx_sack, sum.retx_nack, sum.retx_goback, sum.rx_duplicate);
 }
 
 static void write_network(const struct uet_sim *sim, FILE *out)
