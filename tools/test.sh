@@ -85,6 +85,9 @@ show_failed_units() {
 
 system() { make -C "$1" check-system; }
 
+# Seeds that nobody has run before: the log tells which.
+simulate() { tools/sim-sweep.sh -b "$1" -j "$uet_jobs" "$(date +%s)000" 300; }
+
 under_valgrind() {
 	local kinds=definite,indirect,possible
 	UET_TIME_SCALE=20 UET_TEST_WRAPPER="valgrind --quiet --error-exitcode=99 \
@@ -120,6 +123,9 @@ uet_install test
 rm -f build/logs/*-{build,unit,system}.log
 
 tested_build "gcc, -Werror" build gcc --enable-werror
+step "simulator: 300 new seeds" sim \
+	"run the command that it prints; test/README.md says how to find out more" \
+	simulate build || true
 if ((!quick)); then
 	tested_build "ASan and UBSan" build/asan asan --enable-werror --enable-asan
 	step "TSan: build" tsan-build "see the first error in $logs/tsan-build.log" \
