@@ -85,7 +85,8 @@ struct uet_ses_watch {
 	struct uet_list sends;		/* struct uet_ses_tx.link */
 	struct uet_list ins;		/* struct uet_ses_in.wait */
 	struct uet_ses_note *note;	/* the question under way, or NULL */
-	const struct uet_pdc *pdc;	/* that served the wait last, or NULL */
+	const struct uet_pdc *pdc;	/* that a send went over, or NULL */
+	const struct uet_pdc *asked;	/* that the last question went over, or NULL */
 	uint64_t ask_at;		/* 0: pause not begun */
 };
 

@@ -27,6 +27,7 @@ static struct uet_ses_watch *get(struct uet_ses *ses, const struct uet_ses_dest 
 	watch->dest = *dest;
 	watch->note = NULL;
 	watch->pdc = NULL;
+	watch->asked = NULL;
 	watch->ask_at = 0;
 	uet_list_init(&watch->sends);
 	uet_list_init(&watch->ins);
@@ -162,9 +163,12 @@ void uet_ses_watch_pdc_gone(struct uet_ses *ses, const struct uet_pdc *pdc, int 
 		struct uet_ses_watch *watch = uet_list_entry(pos, struct uet_ses_watch, link);
 
 		pos = pos->next;
-		if (watch->pdc != pdc)
+		if (watch->pdc != pdc && watch->asked != pdc)
 			continue;
-		watch->pdc = NULL;
+		if (watch->pdc == pdc)
+			watch->pdc = NULL;
+		if (watch->asked == pdc)
+			watch->asked = NULL;
 		if (!err)
 			continue;
 		fail(ses, watch, err);
