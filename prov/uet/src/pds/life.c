@@ -371,7 +371,9 @@ void uet_pdc_reset(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t nack, bool 
 	struct uet_list dead, again;
 
 	if (!pdc->initiator || pdc->state >= UET_PDC_CLOSING) {
-		int gone = pdc->initiator ? 0 : -ECONNRESET;
+		/* Who took the close remembers it: one that knows nothing of it has lost more. */
+		bool closed = pdc->initiator && pdc->state == UET_PDC_CLOSED;
+		int gone = closed ? 0 : -ECONNRESET;
 
 		pds->stats.pdc_closed++;
 		uet_pdc_fail(pds, pdc, err, nack, gone);
