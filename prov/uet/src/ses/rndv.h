@@ -102,6 +102,7 @@ struct uet_ses_pull {
 	struct uet_list link;		/* ses->pulling */
 	struct uet_ses_in *in;		/* NULL: nobody wants it any more */
 	uint32_t from;			/* offset in the message of the first byte read */
+	uint8_t resets;			/* times that the PDC was unknown to the source */
 };
 
 /*

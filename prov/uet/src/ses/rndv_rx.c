@@ -9,10 +9,13 @@
  * another one asks for this byte alone, last of all: its source then knows that it is over. A
  * message that is discarded gets only that.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "ses/rndv.h"
+
+#define MOST_RESETS 3	/* times that a message is read again, because reading is idempotent */
 
 void uet_ses_rndv_learn(struct uet_ses_in *in, const struct uet_ses_req *req)
 {
@@ -158,6 +161,11 @@ void uet_ses_rndv_pulled(struct uet_ses *ses, struct uet_ses_tx *tx, int err)
 
 	if (in && !failed && pull->from + tx->len < in->request_length) {
 		ask(pull, in->request_length - 1, in->request_length);
+		return;
+	}
+	/* It may be our PDC that a new life of the source does not know: it knows the key, or not. */
+	if (in && err == -ECONNRESET && pull->resets++ < MOST_RESETS) {
+		ask(pull, pull->from, pull->from + (uint32_t)tx->len);
 		return;
 	}
 	free_pull(ses, pull);
