@@ -85,16 +85,15 @@ struct uet_ses_watch {
 	struct uet_list sends;		/* struct uet_ses_tx.link */
 	struct uet_list ins;		/* struct uet_ses_in.wait */
 	struct uet_ses_note *note;	/* the question under way, or NULL */
-	const struct uet_pdc *pdc;	/* that a send went over, or NULL */
-	const struct uet_pdc *asked;	/* that the last question went over, or NULL */
+	const struct uet_pdc *pdc;	/* that the last question went over, or NULL */
 	uint64_t ask_at;		/* 0: pause not begun */
 };
 
 /*
- * @tx, which the target deferred over @pdc (may be NULL), waits for its RTR, by its link.
- * Returns false without memory.
+ * @tx, which the target has deferred or shall read (then its defer_pdc or rndv->pdc tell over
+ * which PDC it went, or NULL), waits for that, by its link. Returns false without memory.
  */
-bool uet_ses_watch_send(struct uet_ses *ses, struct uet_ses_tx *tx, const struct uet_pdc *pdc);
+bool uet_ses_watch_send(struct uet_ses *ses, struct uet_ses_tx *tx);
 
 /* @in waits for its source to restart it, by its wait. Returns false without memory. */
 bool uet_ses_watch_in(struct uet_ses *ses, struct uet_ses_in *in);

@@ -105,7 +105,7 @@ void uet_ses_defer_park(struct uet_ses *ses, struct uet_ses_tx *tx)
 		return;
 	}
 	tx->parked = true;
-	if (!uet_ses_watch_send(ses, tx, tx->defer_pdc))
+	if (!uet_ses_watch_send(ses, tx))
 		uet_ses_tx_finish(ses, tx, -ENOBUFS);
 }
 

@@ -62,7 +62,7 @@ void uet_ses_note_header(struct uet_ses_tx *tx, struct uet_ses_req *req)
 	const struct uet_ses_note *note = uet_ses_note_of(tx);
 
 	if (note->watch)
-		note->watch->asked = tx->msg.pdc;
+		note->watch->pdc = tx->msg.pdc;
 	req->som = true;
 	req->eom = true;
 	req->initiator_token = note->initiator_token;

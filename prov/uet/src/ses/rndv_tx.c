@@ -140,7 +140,7 @@ void uet_ses_rndv_park(struct uet_ses *ses, struct uet_ses_tx *tx)
 	uet_ses_retry_ended(ses, tx, true);
 	if (over(ses, rndv))
 		uet_ses_tx_finish(ses, tx, rndv->err);
-	else if (uet_ses_watch_send(ses, tx, rndv->pdc))
+	else if (uet_ses_watch_send(ses, tx))
 		rndv->parked = true;
 	else
 		uet_ses_tx_finish(ses, tx, -ENOBUFS);

@@ -9,7 +9,7 @@
 #include <errno.h>
 
 #include "base/log.h"
-#include "ses/defer.h"
+#include "ses/rndv.h"
 
 static struct uet_ses_watch *get(struct uet_ses *ses, const struct uet_ses_dest *dest)
 {
@@ -27,7 +27,6 @@ static struct uet_ses_watch *get(struct uet_ses *ses, const struct uet_ses_dest 
 	watch->dest = *dest;
 	watch->note = NULL;
 	watch->pdc = NULL;
-	watch->asked = NULL;
 	watch->ask_at = 0;
 	uet_list_init(&watch->sends);
 	uet_list_init(&watch->ins);
@@ -88,14 +87,12 @@ static void fail(struct uet_ses *ses, struct uet_ses_watch *watch, int err)
 	}
 }
 
-bool uet_ses_watch_send(struct uet_ses *ses, struct uet_ses_tx *tx, const struct uet_pdc *pdc)
+bool uet_ses_watch_send(struct uet_ses *ses, struct uet_ses_tx *tx)
 {
 	struct uet_ses_watch *watch = get(ses, &tx->dest);
 
 	if (!watch)
 		return false;
-	if (pdc)
-		watch->pdc = pdc;
 	uet_list_add_tail(&watch->sends, &tx->link);
 	return true;
 }
@@ -155,6 +152,26 @@ void uet_ses_watch_noted(struct uet_ses *ses, struct uet_ses_note *note, int err
 		turn_away(ses, watch, note->tx.rc);
 }
 
+/* Forget that @watch or what waits there depends on @pdc. Returns whether anything did. */
+static bool depends(struct uet_ses_watch *watch, const struct uet_pdc *pdc)
+{
+	bool any = watch->pdc == pdc;
+	struct uet_list *pos;
+
+	if (any)
+		watch->pdc = NULL;
+	uet_list_for_each(pos, &watch->sends) {
+		struct uet_ses_tx *tx = uet_list_entry(pos, struct uet_ses_tx, link);
+		const struct uet_pdc **over = tx->rndv ? &tx->rndv->pdc : &tx->defer_pdc;
+
+		if (*over != pdc)
+			continue;
+		any = true;
+		*over = NULL;
+	}
+	return any;
+}
+
 void uet_ses_watch_pdc_gone(struct uet_ses *ses, const struct uet_pdc *pdc, int err)
 {
 	struct uet_list *pos = uet_list_first(&ses->watches);
@@ -163,13 +180,7 @@ void uet_ses_watch_pdc_gone(struct uet_ses *ses, const struct uet_pdc *pdc, int 
 		struct uet_ses_watch *watch = uet_list_entry(pos, struct uet_ses_watch, link);
 
 		pos = pos->next;
-		if (watch->pdc != pdc && watch->asked != pdc)
-			continue;
-		if (watch->pdc == pdc)
-			watch->pdc = NULL;
-		if (watch->asked == pdc)
-			watch->asked = NULL;
-		if (!err)
+		if (!depends(watch, pdc) || !err)
 			continue;
 		fail(ses, watch, err);
 		pos = uet_list_first(&ses->watches);
