@@ -67,8 +67,9 @@ static void draw_limits(struct uet_sim_scenario *sc, struct uet_rand *r)
 	/* A PDC over which a question goes now and then must not close between. */
 	sc->ses.probe_time = uet_min_u64(20 * MSEC, pds->idle_close / 2);
 	pds->target_idle = PICK(r, 500 * MSEC, 1000 * MSEC);
-	pds->linger = 200 * MSEC;
-	pds->peer_timeout = 1000 * MSEC;
+	/* With half of the packets lost a close takes its time, and silence is no death. */
+	pds->linger = 2000 * MSEC;
+	pds->peer_timeout = 3000 * MSEC;
 	pds->refused_timeout = 500 * MSEC;
 	pds->cms.window_init = (uint32_t)PICK(r, 16 << 10, 256 << 10);
 	pds->cms.window_max = (uint32_t)PICK(r, 64 << 10, 1 << 20);
