@@ -17,7 +17,7 @@ enum kind {
 	KIND_PPM,				/* 100, 0.1% */
 	KIND_MILLI,				/* 1.5: thousandths in a uint32_t */
 	KIND_BOOL,
-	KIND_ENUM,				/* one of names, in an int */
+	KIND_ENUM, KIND_ENUM8,			/* one of names, in an int or a uint8_t */
 	KIND_RANDOM,				/* KIND_BOOL, and drawn if true */
 	KIND_FAULT, KIND_FLOW,			/* lines that add up */
 };
@@ -134,6 +134,11 @@ static const struct key keys[] = {
 	{ "pds.idle_close", KIND_TIME, AT(ses.pds.idle_close), "", NULL },
 	{ "pds.target_idle", KIND_TIME, AT(ses.pds.target_idle), "", NULL },
 	{ "pds.linger", KIND_TIME, AT(ses.pds.linger), "", NULL },
+	{ "cc", KIND_ENUM8, AT(ses.pds.cms.algorithm), "congestion control", "none nscc rccc both" },
+	{ "cms.link_rate", KIND_RATE, AT(ses.pds.cms.link_rate), "0: that of hosts' links", NULL },
+	{ "cms.base_rtt", KIND_TIME, AT(ses.pds.cms.base_rtt), "0: measured", NULL },
+	{ "cms.target_floor", KIND_TIME, AT(ses.pds.cms.target_floor), "", NULL },
+	{ "cms.ecn_known", KIND_BOOL, AT(ses.pds.cms.ecn_known), "all switches mark", NULL },
 	{ "cms.charge_min", KIND_BYTES, AT(ses.pds.cms.charge_min), "", NULL },
 	{ "cms.window_init", KIND_BYTES, AT(ses.pds.cms.window_init), "", NULL },
 	{ "cms.window_max", KIND_BYTES, AT(ses.pds.cms.window_max), "", NULL },
@@ -274,6 +279,7 @@ static bool store(const struct key *k, struct uet_sim_scenario *sc, uint64_t v)
 
 	switch (k->kind) {
 	case KIND_U8:
+	case KIND_ENUM8:
 		*(uint8_t *)at = (uint8_t)v;
 		return v <= UINT8_MAX;
 	case KIND_U16:
@@ -323,6 +329,7 @@ static bool set(const struct key *k, struct uet_sim_scenario *sc, const char *te
 			uet_sim_scenario_draw(sc);
 		return true;
 	case KIND_ENUM:
+	case KIND_ENUM8:
 		return one_of(k->names, text, &v) && store(k, sc, v);
 	default:
 		return scaled(text, k->kind, &v) && store(k, sc, v);
@@ -403,7 +410,7 @@ int uet_sim_scenario_read(struct uet_sim_scenario *sc, const char *file, char *w
 static void print_value(const struct key *k, const struct uet_sim_scenario *sc, FILE *out)
 {
 	const char *at = (const char *)sc + k->at, *names = k->names;
-	int i;
+	int i = 0;
 
 	switch (k->kind) {
 	case KIND_U8:
@@ -425,7 +432,9 @@ static void print_value(const struct key *k, const struct uet_sim_scenario *sc, 
 		fputs(*(const bool *)at ? "true" : "false", out);
 		return;
 	case KIND_ENUM:
-		for (i = *(const int *)at; i > 0 && *names; i--)
+	case KIND_ENUM8:
+		i = k->kind == KIND_ENUM ? *(const int *)at : *(const uint8_t *)at;
+		for (; i > 0 && *names; i--)
 			names += strcspn(names, " ") + 1;
 		fprintf(out, "%.*s", (int)strcspn(names, " "), names);
 		return;

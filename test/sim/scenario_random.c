@@ -37,6 +37,7 @@ static void draw_net(struct uet_sim_net_cfg *net, struct uet_rand *r)
 	net->propagation = PICK(r, 100, 1 * USEC, 10 * USEC, 100 * USEC);
 	net->paths = (uint8_t)PICK(r, 1, 1, 4, 16);
 	net->queue = (uint32_t)PICK(r, 0, 20000, 100000);
+	net->trim_size = (uint32_t)PICK(r, 0, 0, 64);
 	net->ecn_min = (uint32_t)PICK(r, 0, 5000);
 	net->ecn_max = net->ecn_min ? 15000 : (uint32_t)PICK(r, 0, 10000);
 	net->faults.drop = (uint32_t)PICK(r, 0, 100, 1000, 10000, 50000);
@@ -71,6 +72,7 @@ static void draw_limits(struct uet_sim_scenario *sc, struct uet_rand *r)
 	pds->linger = 2000 * MSEC;
 	pds->peer_timeout = 3000 * MSEC;
 	pds->refused_timeout = 500 * MSEC;
+	pds->cms.algorithm = (uint8_t)below(r, 4);
 	pds->cms.window_init = (uint32_t)PICK(r, 16 << 10, 256 << 10);
 	pds->cms.window_max = (uint32_t)PICK(r, 64 << 10, 1 << 20);
 	sc->host_cost = PICK(r, 0, 100, 2000);

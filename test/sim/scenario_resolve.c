@@ -45,6 +45,7 @@ void uet_sim_scenario_init(struct uet_sim_scenario *sc)
 				.cms = {
 					.charge_min = 768, .window_init = 256 << 10,
 					.window_max = 1 << 20, .rto_max = 100 * MSEC,
+					.algorithm = UET_CMS_NSCC,
 				},
 			},
 		},
@@ -149,6 +150,9 @@ int uet_sim_scenario_resolve(struct uet_sim_scenario *sc, char *why, size_t len)
 		return refuse(why, len, "reorder needs reorder_time");
 	sc->ses.pds.cms.mtu = sc->ses.payload_mtu + HEADERS + UET_CMS_EXTRA;
 	choose_buffers(sc);
+	if (!sc->ses.pds.cms.link_rate)
+		sc->ses.pds.cms.link_rate = net->link_rate;
+	sc->ses.pds.cms.trimming = net->trim_size != 0;
 	return check_work(sc, why, len);
 }
 

@@ -22,11 +22,6 @@ static const struct uet_ccc *ccc_of(const struct uet_pds *pds, const struct uet_
 	return c;
 }
 
-uint32_t uet_sim_window(const struct uet_cms_ccc *cms)
-{
-	return cms->window.size;
-}
-
 static FILE *open_csv(const char *prefix, const char *what, const char *head)
 {
 	char name[512];
@@ -71,8 +66,8 @@ static void sample_flow(struct uet_sim *sim, struct uet_sim_flow *f, uint64_t no
 		return;
 	acked = uet_sim_flow_acked(sim, f);
 	fprintf(sim->flow_series, "%" PRIu64 ",%u,%u,%u,%u,%u,%" PRIu64 ",%.0f,%" PRIu64 "\n", now,
-		f->id, f->src, f->dst, uet_sim_window(&ccc->cms), ccc->cms.inflight,
-		ccc->cms.srtt, (double)(acked - f->seen) * 8e9 / (double)sim->sc.sample, acked);
+		f->id, f->src, f->dst, uet_cms_cwnd(&ccc->cms), ccc->cms.inflight,
+		ccc->cms.rtt.srtt, (double)(acked - f->seen) * 8e9 / (double)sim->sc.sample, acked);
 	f->seen = acked;
 }
 

@@ -262,9 +262,6 @@ void uet_sim_check_quiet(struct uet_sim *sim);
 void uet_sim_sample(struct uet_sim *sim);
 void uet_sim_measure(struct uet_sim *sim, bool begin);
 
-/* Window in bytes of @ccc, whatever runs there. */
-uint32_t uet_sim_window(const struct uet_cms_ccc *cms);
-
 /* Statistics of all lives of @ep. */
 void uet_sim_ep_stats(const struct uet_sim_ep *ep, struct uet_pds_stats *pds,
 			struct uet_ses_stats *ses);
