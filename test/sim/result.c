@@ -294,7 +294,8 @@ static void write_endpoints(const struct uet_sim *sim, FILE *out)
 		", \"rto\": %" PRIu64
 		", \"sack\": %" PRIu64 ", \"nack\": %" PRIu64 ", \"goback\": %" PRIu64
 		", \"needless\": %" PRIu64 "},\n", sum.tx_data, sum.tx_ack, sum.tx_nack, sum.tx_cp,
-		sum.tx_retx, sum.retx_rto, sum.retx_sack, sum.retx_nack, sum.retx_goback, sum.rx_duplicate);
+		sum.tx_retx, sum.retx_rto, sum.retx_sack, sum.retx_nack, sum.retx_goback,
+		sum.rx_duplicate);
 }
 
 static void write_network(const struct uet_sim *sim, FILE *out)

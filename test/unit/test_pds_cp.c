@@ -261,7 +261,7 @@ static void initiator_receives(void **state)
 	speak_as_target(UET_CTL_CLOSE_REQ, UET_PDS_F_AR | UET_PDS_F_RETX, r.start + 1, 0);
 	assert_int_equal(raw_take(&r, NULL).type, UET_PDS_ACK_CC);
 	assert_true(raw_silent(&r));
-	/* The target has forgotten us already: that is over, too, but it is not the same any more. */
+	/* The target knows nothing of us: that ends it, too, but it is not the same any more. */
 	raw_nack(&r, UET_NACK_INV_DPDCID, 1, 0, false);
 	assert_int_equal(sim_pdcs(&s, 1), 0);
 	assert_int_equal(s.end[1].gone_err, -ECONNRESET);

@@ -163,7 +163,7 @@ void uet_ses_rndv_pulled(struct uet_ses *ses, struct uet_ses_tx *tx, int err)
 		ask(pull, in->request_length - 1, in->request_length);
 		return;
 	}
-	/* It may be our PDC that a new life of the source does not know: it knows the key, or not. */
+	/* A new life of the source does not know our PDC; the key, though, may be its own. */
 	if (in && err == -ECONNRESET && pull->resets++ < MOST_RESETS) {
 		ask(pull, pull->from, pull->from + (uint32_t)tx->len);
 		return;
