@@ -67,7 +67,7 @@ static void order_changes_from_round_to_round(void **state)
 		first[i] = uet_cms_paths_next(&p, 0);
 	for (i = 0; i < 16 * 32; i++)
 		same += uet_cms_paths_next(&p, 0) == first[i % 16];
-	/* One of 16 orders is drawn for each of 32 passed. */
+	/* One of 16 orders is drawn for each of 32 rounds. */
 	assert_in_range(same, 0, 16 * 16);
 }
 

@@ -7,12 +7,14 @@
 #ifndef UET_NIC_NIC_H
 #define UET_NIC_NIC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
 #include "base/addr.h"
 
 #define UET_NIC_TX_IOV 9	/* headers, and up to 8 payload fragments */
+#define UET_NIC_PATHS_MAX 64u
 
 /* Which of the PDC's traffic classes a packet belongs to (UEC 3.6.17). */
 enum uet_nic_class {
@@ -96,7 +98,8 @@ struct uet_nic {
 	const struct uet_nic_ops *ops;
 	struct uet_addr addr;	/* own address; peers send here */
 	uint32_t mtu;		/* largest UET packet (bytes above UDP) that fits the path */
-	uint8_t paths;		/* source ports that packets can leave from, >= 1 */
+	uint8_t paths;		/* source ports that packets can leave from, 1 .. 64 */
+	bool merges;		/* packets that follow each other on one path cost less */
 	struct uet_nic_stats stats;
 };
 

@@ -5,11 +5,11 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "nic/udp.h"
 #include "nic/udp_priv.h"
 
 #define IPV4_OVERHEAD	(20 + 8)	/* IP and UDP headers */
@@ -42,7 +42,7 @@ static int set_options(int fd, const struct sock_option *o, size_t n)
 }
 
 /* What a UET socket cannot do without. */
-static int set_ip_options(const struct uet_udp *u, uint32_t family)
+static int set_ip_options(const struct uet_udp *u, int fd, uint32_t family)
 {
 	const struct sock_option v4[] = {
 		{ IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO },
@@ -59,17 +59,17 @@ static int set_ip_options(const struct uet_udp *u, uint32_t family)
 	};
 
 	if (family == AF_INET)
-		return set_options(u->fd, v4, UET_ARRAY_SIZE(v4));
-	return set_options(u->fd, v6, UET_ARRAY_SIZE(v6));
+		return set_options(fd, v4, UET_ARRAY_SIZE(v4));
+	return set_options(fd, v6, UET_ARRAY_SIZE(v6));
 }
 
-static void set_offloads(struct uet_udp *u, const struct uet_udp_cfg *cfg)
+static void set_offloads(struct uet_udp *u, int fd, const struct uet_udp_cfg *cfg)
 {
 	int value;
 	socklen_t len = sizeof(value);
 
-	u->gso = cfg->gso && !getsockopt(u->fd, IPPROTO_UDP, UDP_SEGMENT, &value, &len);
-	if (cfg->gro && set_int(u->fd, IPPROTO_UDP, UDP_GRO, 1))
+	u->gso = cfg->gso && !getsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &value, &len);
+	if (cfg->gro && set_int(fd, IPPROTO_UDP, UDP_GRO, 1))
 		uet_debug("no UDP_GRO: %s", strerror(errno));
 }
 
@@ -115,6 +115,7 @@ static int bind_to(int fd, const struct uet_addr *addr)
 	return bind(fd, (struct sockaddr *)&ss, len) ? -errno : 0;
 }
 
+/* The FEP's own port. */
 static int bind_port(int fd, const struct uet_udp_cfg *cfg)
 {
 	struct uet_addr addr = cfg->addr;
@@ -136,7 +137,7 @@ static int learn_address(struct uet_udp *u)
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
 
-	if (getsockname(u->fd, (struct sockaddr *)&ss, &len))
+	if (getsockname(u->fds[0], (struct sockaddr *)&ss, &len))
 		return -errno;
 	return uet_addr_from_sockaddr(&u->nic.addr, (struct sockaddr *)&ss, len);
 }
@@ -152,20 +153,28 @@ static bool cfg_valid(const struct uet_udp_cfg *cfg)
 		return false;
 	if (cfg->addr.port > UINT16_MAX || (!cfg->addr.port && !cfg->first_port))
 		return false;
-	return cfg->dscp_data < 64 && cfg->dscp_control < 64 && cfg->if_mtu > overhead(cfg);
+	return cfg->paths <= UET_NIC_PATHS_MAX && cfg->dscp_data < 64 && cfg->dscp_control < 64 &&
+	       cfg->if_mtu > overhead(cfg);
 }
 
 static int udp_fd(struct uet_nic *nic)
 {
-	return uet_udp_of(nic)->fd;
+	const struct uet_udp *u = uet_udp_of(nic);
+
+	return u->epfd >= 0 ? u->epfd : u->fds[0];
 }
 
 static void udp_close(struct uet_nic *nic)
 {
 	struct uet_udp *u = uet_udp_of(nic);
 
-	if (u->fd >= 0)
-		close(u->fd);
+	uint32_t i;
+
+	for (i = 0; i < UET_NIC_PATHS_MAX; i++)
+		if (u->fds[i] >= 0)
+			close(u->fds[i]);
+	if (u->epfd >= 0)
+		close(u->epfd);
 	if (u->area != MAP_FAILED)
 		munmap(u->area, sizeof(*u->area));
 	free(u);
@@ -178,26 +187,39 @@ static const struct uet_nic_ops udp_ops = {
 	.close = udp_close,
 };
 
+int uet_udp_socket(struct uet_udp *u, uint32_t sock, const struct uet_udp_cfg *cfg,
+		   const struct uet_addr *addr)
+{
+	int fd = socket((int)cfg->addr.family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int ret;
+
+	u->fds[sock] = fd;
+	if (fd < 0)
+		return -errno;
+	ret = set_ip_options(u, fd, cfg->addr.family);
+	if (ret)
+		return ret;
+	set_offloads(u, fd, cfg);
+	set_buffers(fd, cfg);
+	/* Bound last, so that nothing arrives without its TOS. */
+	return addr ? bind_to(fd, addr) : bind_port(fd, cfg);
+}
+
 static int set_up(struct uet_udp *u, const struct uet_udp_cfg *cfg)
 {
 	int ret;
 
-	u->fd = socket((int)cfg->addr.family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (u->fd < 0)
-		return -errno;
 	u->area = mmap(NULL, sizeof(*u->area), PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (u->area == MAP_FAILED)
 		return -ENOMEM;
 	uet_udp_rx_init(u);
-	ret = set_ip_options(u, cfg->addr.family);
-	if (ret)
-		return ret;
-	set_offloads(u, cfg);
-	set_buffers(u->fd, cfg);
-	/* Bound last, so that nothing arrives without its TOS. */
-	ret = bind_port(u->fd, cfg);
-	return ret ? ret : learn_address(u);
+	ret = uet_udp_socket(u, 0, cfg, NULL);
+	if (!ret)
+		ret = learn_address(u);
+	if (!ret && cfg->paths > 1)
+		uet_udp_paths_open(u, cfg);
+	return ret;
 }
 
 int uet_udp_open(const struct uet_udp_cfg *cfg, struct uet_nic **nic)
@@ -214,7 +236,9 @@ int uet_udp_open(const struct uet_udp_cfg *cfg, struct uet_nic **nic)
 	u->nic.ops = &udp_ops;
 	u->nic.mtu = ip_len - overhead(cfg);
 	u->nic.paths = 1;
-	u->fd = -1;
+	u->nic.merges = true;
+	memset(u->fds, -1, sizeof(u->fds));
+	u->epfd = -1;
 	u->area = MAP_FAILED;
 	u->tos[UET_NIC_DATA] = (uint8_t)(cfg->dscp_data << 2 | (cfg->ecn ? UET_ECN_ECT0 : 0));
 	u->tos[UET_NIC_CONTROL] = (uint8_t)(cfg->dscp_control << 2);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the files of the UDP backend share: udp.c opens and closes, udp_tx.c sends,
- * udp_rx.c receives packets and the kernel's error reports.
+ * What the files of the UDP backend share: udp.c opens and closes, udp_paths.c has the sockets
+ * for packet spraying, udp_tx.c sends, udp_rx.c receives packets and the kernel's error reports.
  */
 #ifndef UET_NIC_UDP_PRIV_H
 #define UET_NIC_UDP_PRIV_H
@@ -12,6 +12,7 @@
 
 #include "base/util.h"
 #include "nic/nic.h"
+#include "nic/udp.h"
 
 /* Older C libraries lack these two (linux/udp.h). */
 #ifndef UDP_SEGMENT
@@ -25,7 +26,9 @@
 #define UET_UDP_TX_IOV		640	/* iovecs per sendmmsg; 64 packets of 9 fit, < UIO_MAXIOV */
 #define UET_UDP_TX_SEGS		64	/* UDP_MAX_SEGMENTS of the kernel */
 #define UET_UDP_TX_BYTES	65000	/* per merged message: 65535, less headers */
-#define UET_UDP_STAGES		4	/* datagrams per recvmmsg */
+#define UET_UDP_BURST		4	/* most datagrams per recvmmsg */
+#define UET_UDP_READY		12	/* most sockets beside the first that one rx() looks at */
+#define UET_UDP_STAGES		(UET_UDP_BURST + UET_UDP_READY)
 #define UET_UDP_STAGE_LEN	65536	/* no datagram is longer */
 #define UET_UDP_REPORTS		32	/* error reports kept until rx() takes them */
 
@@ -61,14 +64,17 @@ struct uet_udp_area {
 
 struct uet_udp {
 	struct uet_nic nic;
-	int fd;
+	int fds[UET_NIC_PATHS_MAX];	/* nic.paths sockets; the first has the FEP's own port */
+	int epfd;		/* of all sockets; -1 while there is one */
 	bool gso;
 	uint8_t tos[2];		/* by enum uet_nic_class; the first is the socket's default */
-	bool check_errors;	/* the kernel's error queue may hold something */
+	uint8_t tx_sock;	/* index of the socket that the built messages leave from */
+	uint64_t check_errors;	/* bit n: the error queue of socket n may hold something */
 	struct uet_udp_area *area;
 
 	/* Receive: stages [cur, filled) hold data; of stage cur, @left bytes at @pos. */
 	int want;		/* stages to offer to the next recvmmsg */
+	int spared;		/* rx() calls since the sockets beside the first were looked at */
 	int cur;
 	int filled;
 	const uint8_t *pos;
@@ -108,10 +114,31 @@ void uet_udp_rx_init(struct uet_udp *u);
 void uet_udp_report(struct uet_udp *u, const struct uet_addr *dst, int err);
 
 /*
- * Move the kernel's error queue (ip(7), IP_RECVERR) into reports, which also clears the
- * error that the next send or receive would otherwise return. Clears @u->check_errors when
- * the queue is empty.
+ * Move the kernel's error queue of socket @sock (ip(7), IP_RECVERR) into reports, which also
+ * clears the error that the next send or receive would otherwise return. Clears its bit in
+ * @u->check_errors when the queue is empty.
  */
-void uet_udp_drain_errors(struct uet_udp *u);
+void uet_udp_drain_errors(struct uet_udp *u, uint32_t sock);
+
+/* ---- udp.c ---- */
+
+/*
+ * Make socket number @sock as @cfg says, bound to @addr (port 0: one that the kernel picks) or,
+ * with NULL, to the FEP's own port.
+ * Returns 0, or a negative errno with @u->fds[sock] to be closed unless it is -1.
+ */
+int uet_udp_socket(struct uet_udp *u, uint32_t sock, const struct uet_udp_cfg *cfg,
+		   const struct uet_addr *addr);
+
+/* ---- udp_paths.c ---- */
+
+/* Open sockets until there are cfg->paths of them, or as many as the system grants. */
+void uet_udp_paths_open(struct uet_udp *u, const struct uet_udp_cfg *cfg);
+
+/*
+ * Which sockets beside the first have something to receive: their indices in @socks; returns
+ * their number. Errors of theirs have become reports.
+ */
+int uet_udp_paths_ready(struct uet_udp *u, uint32_t socks[UET_UDP_READY]);
 
 #endif /* UET_NIC_UDP_PRIV_H */

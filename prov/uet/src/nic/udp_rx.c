@@ -6,7 +6,8 @@
  *   stage 0  [p p p p p q]      stage 1  [r]      stages 2, 3  unused
  *                  ^ pos: the caller had room for three; the rest waits for its next call
  *
- * Stages are filled from 0 upwards, so that with little traffic one stays in the cache.
+ * Stages are filled from 0 upwards, so that with little traffic one stays in the cache. The
+ * socket with the FEP's own port, which all data comes to, is read first, then any others.
  */
 #include <errno.h>
 #include <time.h>
@@ -16,6 +17,7 @@
 
 #define MAX_TRIES	8	/* errors taken from the socket per call, so that a call ends */
 #define MAX_DRAIN	128	/* error queue entries looked at per call, likewise */
+#define MAX_SPARED	3	/* rx() calls in a row that look at the first socket only */
 
 void uet_udp_rx_init(struct uet_udp *u)
 {
@@ -68,7 +70,7 @@ static void report_queued(struct uet_udp *u, struct msghdr *h)
 	}
 }
 
-void uet_udp_drain_errors(struct uet_udp *u)
+void uet_udp_drain_errors(struct uet_udp *u, uint32_t sock)
 {
 	struct sockaddr_storage name;
 	union {
@@ -78,17 +80,17 @@ void uet_udp_drain_errors(struct uet_udp *u)
 	struct msghdr h;
 	int i;
 
-	u->check_errors = true;
+	u->check_errors |= 1ull << sock;
 	for (i = 0; i < MAX_DRAIN && u->report_cnt < UET_UDP_REPORTS; i++) {
 		memset(&h, 0, sizeof(h));
 		h.msg_name = &name;
 		h.msg_namelen = sizeof(name);
 		h.msg_control = &ctl;
 		h.msg_controllen = sizeof(ctl);
-		if (recvmsg(u->fd, &h, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0) {
+		if (recvmsg(u->fds[sock], &h, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0) {
 			report_queued(u, &h);
 		} else if (errno != EINTR) {
-			u->check_errors = false;
+			u->check_errors &= ~(1ull << sock);
 			return;
 		}
 	}
@@ -185,35 +187,73 @@ static bool is_fatal(int err)
 	return err == EBADF || err == ENOTSOCK || err == EFAULT || err == EINVAL;
 }
 
-/* Ask the socket for datagrams; returns their number, or a negative errno. */
-static int fill_stages(struct uet_udp *u)
+/*
+ * Ask socket @sock for up to @want datagrams, for the stages behind those filled. Returns their
+ * number, or a negative errno.
+ */
+static int fill_from(struct uet_udp *u, uint32_t sock, int want)
 {
+	struct mmsghdr *msgs = u->rx_msgs + u->filled;
 	int i, tries, ret;
 
-	u->cur = 0;
-	u->filled = 0;
 	for (tries = 0; tries < MAX_TRIES; tries++) {
-		for (i = 0; i < u->want; i++) {
-			u->rx_msgs[i].msg_hdr.msg_namelen = sizeof(u->rx_names[i]);
-			u->rx_msgs[i].msg_hdr.msg_controllen = sizeof(u->rx_ctls[i]);
+		for (i = 0; i < want; i++) {
+			msgs[i].msg_hdr.msg_namelen = sizeof(u->rx_names[0]);
+			msgs[i].msg_hdr.msg_controllen = sizeof(u->rx_ctls[0]);
 		}
-		ret = recvmmsg(u->fd, u->rx_msgs, (unsigned int)u->want, MSG_DONTWAIT, NULL);
+		ret = recvmmsg(u->fds[sock], msgs, (unsigned int)want, MSG_DONTWAIT, NULL);
 		if (ret > 0) {
 			u->nic.stats.rx_calls++;
-			u->filled = ret;
-			/* Looking for a second datagram costs time: do so in bursts only. */
-			u->want = ret < u->want ? 1 : UET_UDP_STAGES;
+			u->filled += ret;
 			return ret;
 		}
-		u->want = 1;
+		want = 1;
 		if (ret == 0 || errno == EAGAIN || errno == EWOULDBLOCK)
 			return 0;
 		if (is_fatal(errno))
 			return -errno;
 		if (errno != EINTR)
-			uet_udp_drain_errors(u);
+			uet_udp_drain_errors(u, sock);
 	}
 	return 0;
+}
+
+/* Only ACKs come in by the other sockets: a busy first one can have a few turns more. */
+static void fill_from_others(struct uet_udp *u, bool busy)
+{
+	uint32_t socks[UET_UDP_READY];
+	int i, n;
+
+	if (busy && ++u->spared <= MAX_SPARED)
+		return;
+	u->spared = 0;
+	n = uet_udp_paths_ready(u, socks);
+	for (i = 0; i < n; i++)
+		fill_from(u, socks[i], 1);
+}
+
+/* Receive from the sockets; returns what the first one had, or a negative errno. */
+static int fill_stages(struct uet_udp *u)
+{
+	int ret;
+
+	u->cur = 0;
+	u->filled = 0;
+	ret = fill_from(u, 0, u->want);
+	/* Looking for a second datagram costs time: do so in bursts only. */
+	u->want = ret <= 0 || ret < u->want ? 1 : UET_UDP_BURST;
+	if (uet_unlikely(u->epfd >= 0))
+		fill_from_others(u, ret > 0);
+	return ret;
+}
+
+static void drain_all(struct uet_udp *u)
+{
+	uint32_t sock;
+
+	for (sock = 0; sock < u->nic.paths; sock++)
+		if (u->check_errors >> sock & 1)
+			uet_udp_drain_errors(u, sock);
 }
 
 int uet_udp_rx(struct uet_nic *nic, struct uet_nic_rx *pkts, int max)
@@ -222,7 +262,7 @@ int uet_udp_rx(struct uet_nic *nic, struct uet_nic_rx *pkts, int max)
 	int n = 0, ret = 0;
 
 	if (uet_unlikely(u->check_errors))
-		uet_udp_drain_errors(u);
+		drain_all(u);
 	if (uet_unlikely(u->report_cnt))
 		n = take_reports(u, pkts, max);
 	/* Stages that still hold packets must not be overwritten. */

@@ -5,6 +5,8 @@
  *
  *   pkts      A1 A1 A1 A2 B1 A1          (peer, length class)
  *   messages  [A1 A1 A1 A2] [B1] [A1]    one sendmmsg; a shorter packet may end a message
+ *
+ * Each path is a socket of its own, so a change of path ends the system call, too.
  */
 #include <assert.h>
 #include <errno.h>
@@ -15,7 +17,7 @@
 static bool may_join(const struct uet_nic_tx *first, const struct uet_nic_tx *p)
 {
 	return p->len && p->len <= first->len && p->tc == first->tc &&
-	       uet_addr_equal(&p->dst, &first->dst);
+	       p->path == first->path && uet_addr_equal(&p->dst, &first->dst);
 }
 
 /* How many of the @n packets from @p on can leave as one message of at most @room iovecs. */
@@ -94,9 +96,11 @@ static int build(struct uet_udp *u, const struct uet_nic_tx *p, int n)
 	struct iovec *end = iov + UET_UDP_TX_IOV;
 	int m = 0, run;
 
+	u->tx_sock = p->path;
 	while (n > 0 && m < UET_UDP_TX_MSGS && p->iov_cnt <= end - iov) {
 		assert(p->iov_cnt >= 1 && p->iov_cnt <= UET_NIC_TX_IOV && p->tc <= UET_NIC_CONTROL);
-		if (p->dst.family != u->nic.addr.family || p->dst.port > UINT16_MAX)
+		assert(p->path < u->nic.paths);
+		if (p->path != u->tx_sock || p->dst.family != u->nic.addr.family || p->dst.port > UINT16_MAX)
 			break;
 		run = run_length(u, p, n, (uint32_t)(end - iov));
 		iov = fill_msg(u, m++, p, run, iov);
@@ -110,14 +114,14 @@ static int build(struct uet_udp *u, const struct uet_nic_tx *p, int n)
 static int send_msgs(struct uet_udp *u, int m)
 {
 	struct mmsghdr *msgs = u->area->tx_msgs;
-	int ret;
+	int fd = u->fds[u->tx_sock], ret;
 
 	do {
 		u->nic.stats.tx_calls++;
 		if (m > 1)
-			ret = sendmmsg(u->fd, msgs, (unsigned int)m, MSG_DONTWAIT);
+			ret = sendmmsg(fd, msgs, (unsigned int)m, MSG_DONTWAIT);
 		else
-			ret = sendmsg(u->fd, &msgs[0].msg_hdr, MSG_DONTWAIT) < 0 ? -1 : 1;
+			ret = sendmsg(fd, &msgs[0].msg_hdr, MSG_DONTWAIT) < 0 ? -1 : 1;
 	} while (ret < 0 && errno == EINTR);
 	return ret < 0 ? -errno : ret;
 }
@@ -141,7 +145,7 @@ static void refuse(struct uet_udp *u, const struct uet_nic_tx *p, int cnt, int e
 	u->nic.stats.tx_errors += (uint64_t)cnt;
 	/* The kernel keeps a copy of its own for this one; it would keep poll() awake. */
 	if (err == EMSGSIZE)
-		u->check_errors = true;
+		u->check_errors |= 1ull << u->tx_sock;
 	/*
 	 * Not the peer's fault: a local filter (EPERM), memory that is not there (EFAULT), an
 	 * answer to some other packet, which the error queue tells about (ECONNREFUSED).
@@ -192,7 +196,7 @@ static int tx_failed(struct uet_udp *u, const struct uet_nic_tx *p, int cnt, int
 	int ret;
 
 	if (!is_transient(err) && err != EPERM && err != EFAULT) {
-		uet_udp_drain_errors(u);
+		uet_udp_drain_errors(u, u->tx_sock);
 		ret = send_msgs(u, 1);
 		if (ret > 0)
 			return account(u, p, 1);
@@ -222,7 +226,7 @@ static int tx_some(struct uet_udp *u, const struct uet_nic_tx *p, int n)
 		return tx_failed(u, p, u->area->tx_counts[0], -ret);
 	/* The call swallowed the error that stopped it; only the error queue knows now. */
 	if (ret < m)
-		u->check_errors = true;
+		u->check_errors |= 1ull << u->tx_sock;
 	return account(u, p, ret);
 }
 
