@@ -36,6 +36,7 @@
 #define SIM_MAGIC	0x73696d21u
 #define SIM_GRID	2000ull	/* ns: packets arrive on this raster, so that batches form */
 #define SIM_BASE_PORT	4793u
+#define SIM_PORT_STEP	16u	/* between the ports of one end's paths */
 #define USEC		UET_NSEC_PER_USEC
 #define MSEC		UET_NSEC_PER_MSEC
 #define SEC		UET_NSEC_PER_SEC
@@ -127,6 +128,13 @@ struct sim {
 	sim_filter_fn filter;
 	int64_t arg[4];			/* the filter's */
 	uint64_t packets;
+	uint8_t paths;			/* of every end added; 0 as 1 */
+	uint64_t path_delay;		/* ns: path n takes n times as much longer */
+	uint64_t path_dead;		/* bit n: what takes path n vanishes */
+	uint64_t path_marks;		/* bit n: what takes path n is CE-marked */
+	uint64_t path_data[64];		/* requests that took path n */
+	uint8_t path;			/* of the packet that the filter is shown ... */
+	uint32_t port;			/* ... and the port that it goes to */
 	bool trace;
 	void (*on_done)(struct sim *s, struct sim_msg *m);
 	bool lax;			/* deliveries may repeat: a target lost its memory */
@@ -175,9 +183,14 @@ static inline int sim_find(const struct sim *s, const struct uet_addr *dst)
 {
 	int i;
 
-	for (i = 0; i < s->ends; i++)
-		if (uet_addr_equal(&s->end[i].nic.addr, dst))
+	for (i = 0; i < s->ends; i++) {
+		const struct uet_nic *nic = &s->end[i].nic;
+		uint32_t off = dst->port - nic->addr.port;
+
+		if (uet_addr_same_host(&nic->addr, dst) && off % SIM_PORT_STEP == 0 &&
+		    off / SIM_PORT_STEP < nic->paths)
 			return i;
+	}
 	return -1;
 }
 
@@ -199,12 +212,15 @@ static inline void sim_send_one(struct sim *s, int from, const struct uet_nic_tx
 {
 	int to = sim_find(s, &t->dst);
 	enum sim_verdict verdict = SIM_PASS;
+	struct uet_addr src = s->end[from].nic.addr;
 	struct uet_pds_hdr h;
 	struct sim_pkt *p;
 	uint32_t off = 0;
 	int i;
 
-	p = sim_pkt(s, &s->end[from].nic.addr, to, t->len, 0);
+	assert_true(t->path < s->end[from].nic.paths);
+	src.port += t->path * SIM_PORT_STEP;
+	p = sim_pkt(s, &src, to, t->len, t->path * s->path_delay);
 	for (i = 0; i < t->iov_cnt; i++) {
 		assert_true(off + t->iov[i].iov_len <= t->len);
 		memcpy(p->data + off, t->iov[i].iov_base, t->iov[i].iov_len);
@@ -213,6 +229,9 @@ static inline void sim_send_one(struct sim *s, int from, const struct uet_nic_tx
 	assert_int_equal(off, t->len);
 	assert_true(uet_pds_unpack(&h, p->data, p->len) > 0);
 	s->packets++;
+	s->path = t->path;
+	s->port = t->dst.port;
+	s->path_data[t->path] += uet_pds_is_request(h.type);
 	if (s->trace)
 		fprintf(stderr, "%9.3f %d>%d type %u ctl %u fl %02x psn %08x off %d "
 			"s %u d %u nack %x sack %llx\n", (double)s->now / 1e3, from, to, h.type,
@@ -231,13 +250,13 @@ static inline void sim_send_one(struct sim *s, int from, const struct uet_nic_tx
 		verdict = SIM_DROP;
 	if (verdict == SIM_PASS && sim_chance(s, s->dup_ppm))
 		verdict = SIM_DUP;
-	if (verdict == SIM_DROP || s->end[to].deaf) {
+	if (verdict == SIM_DROP || s->end[to].deaf || s->path_dead >> t->path & 1) {
 		free(p);
 		return;
 	}
 	if (verdict == SIM_LATE || sim_chance(s, s->late_ppm))
 		p->at += s->late;
-	if (t->tc == UET_NIC_DATA && sim_chance(s, s->ce_ppm))
+	if (t->tc == UET_NIC_DATA && (sim_chance(s, s->ce_ppm) || s->path_marks >> t->path & 1))
 		p->tos = UET_ECN_CE;
 	if (sim_chance(s, s->trim_ppm)) {
 		p->trim = uet_rand_u32(&s->rand) % 2 ? UET_NIC_TRIMMED : UET_NIC_TRIMMED_LASTHOP;
@@ -322,6 +341,7 @@ static inline int sim_add_host(struct sim *s, const struct uet_pds_cfg *cfg, uin
 	e->inbox_tail = &e->inbox;
 	e->nic.ops = &sim_nic_ops;
 	e->nic.mtu = 9000;
+	e->nic.paths = s->paths ? s->paths : 1;
 	e->nic.addr.family = AF_INET;
 	e->nic.addr.ip[0] = 127;
 	e->nic.addr.ip[3] = host;

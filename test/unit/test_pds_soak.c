@@ -30,6 +30,10 @@ static void make_network(struct sim *s)
 	s->delay = (1 + pick(s, 100)) * USEC;
 	s->jitter = pick(s, 3) ? 0 : (uint32_t)(1 + pick(s, 200)) * USEC;
 	s->late = (1 + pick(s, 300)) * USEC;
+	if (pick(s, 2))
+		return;
+	s->paths = (uint8_t)(2 + pick(s, pick(s, 2) ? 8 : 63));
+	s->path_delay = pick(s, 3) * pick(s, 5) * USEC;
 }
 
 static void make_ends(struct sim *s)
@@ -135,6 +139,7 @@ static void check_clean(struct sim *s)
 		assert_true(uet_pds_idle(pds));
 		for (j = 0; j < UET_PDS_RING_SIZES; j++)
 			assert_int_equal(pds->rings[j].used, 0);
+		assert_int_equal(pds->lanes.used, 0);
 		assert_int_equal(pds->stats.pdc_failed, 0);
 	}
 }

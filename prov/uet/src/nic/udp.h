@@ -25,8 +25,9 @@ struct uet_udp_cfg {
 /*
  * Open a socket as @cfg says: bound, close-on-exec, non-blocking, DF set, TOS and
  * ICMP errors received. With more paths the others have ports that the kernel picks, and
- * nic->paths says how many there are; fewer than wanted are no error. All of them receive. Reports once per process when the kernel grants smaller buffers
- * than wanted, and how to raise the limits. Returns 0 and the object in @nic (to be closed
+ * nic->paths says how many there are; fewer than wanted are no error. All of them receive.
+ * Reports once per process when the kernel grants smaller buffers than wanted, and how to raise
+ * the limits. Returns 0 and the object in @nic (to be closed
  * through its ops), or a negative errno: -EADDRINUSE (port taken), -EADDRNOTAVAIL (not an
  * address of this host, or no port free), -EINVAL (family, port, DSCP, MTU or paths out of range),
  * -EMFILE, -ENOMEM ...

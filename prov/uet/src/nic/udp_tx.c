@@ -98,9 +98,11 @@ static int build(struct uet_udp *u, const struct uet_nic_tx *p, int n)
 
 	u->tx_sock = p->path;
 	while (n > 0 && m < UET_UDP_TX_MSGS && p->iov_cnt <= end - iov) {
-		assert(p->iov_cnt >= 1 && p->iov_cnt <= UET_NIC_TX_IOV && p->tc <= UET_NIC_CONTROL);
-		assert(p->path < u->nic.paths);
-		if (p->path != u->tx_sock || p->dst.family != u->nic.addr.family || p->dst.port > UINT16_MAX)
+		assert(p->iov_cnt >= 1 && p->iov_cnt <= UET_NIC_TX_IOV);
+		assert(p->tc <= UET_NIC_CONTROL && p->path < u->nic.paths);
+		if (p->path != u->tx_sock)
+			break;
+		if (p->dst.family != u->nic.addr.family || p->dst.port > UINT16_MAX)
 			break;
 		run = run_length(u, p, n, (uint32_t)(end - iov));
 		iov = fill_msg(u, m++, p, run, iov);

@@ -15,6 +15,8 @@ struct ack {
 	uint16_t opaque;	/* with P */
 	uint32_t base;		/* with P: wanted base of the bitmap */
 	uint64_t arrived;	/* ns; 0: service time not known */
+	uint32_t top;		/* last PSN for the bitmap to show */
+	uint32_t port;		/* that the packet came from; 0: the peer's own */
 };
 
 /* Received PSNs from @base on; bits at or below CACK carry no information (UEC 3.5.11.14). */
@@ -37,7 +39,7 @@ static uint64_t sack_bits(const struct uet_pdc *pdc, uint32_t base)
 
 static uint32_t sack_base(const struct uet_pdc *pdc, const struct ack *ack)
 {
-	uint32_t base = ack->psn - 63;
+	uint32_t base = ack->top - 63;
 
 	if (ack->flags & UET_PDS_F_P)
 		base = ack->base;
@@ -62,6 +64,8 @@ static void put_pressure(const struct uet_pds *pds, struct uet_pdc *pdc,
 
 static bool emit(struct uet_pds *pds, struct uet_pdc *pdc, const struct ack *ack)
 {
+	const struct uet_addr *dst = &pdc->dst;
+	struct uet_addr to;
 	int32_t offset = uet_psn_diff(ack->psn, pdc->rx_cack);
 	struct uet_pds_hdr h = {
 		.type = UET_PDS_ACK_CC,
@@ -93,7 +97,13 @@ static bool emit(struct uet_pds *pds, struct uet_pdc *pdc, const struct ack *ack
 
 		h.cc.service_time = (uint16_t)uet_max_u64(1, uet_min_u64(units, UINT16_MAX));
 	}
-	if (!uet_batch_control(pds, &pdc->dst, &h, ack->ses, ack->len))
+	/* The way back varies with the port, so that one failed path does not cut off all ACKs. */
+	if (uet_unlikely(ack->port && ack->port != pdc->peer.port) && !pds->cfg.strict_port) {
+		to = pdc->dst;
+		to.port = ack->port;
+		dst = &to;
+	}
+	if (!uet_batch_control(pds, dst, &h, ack->ses, ack->len))
 		return false;
 	pdc->ack_gen = 0;
 	pds->stats.tx_ack++;
@@ -121,11 +131,13 @@ static bool send_plain(struct uet_pds *pds, struct uet_pdc *pdc)
 	uint8_t ses[12];
 	struct ack ack = {
 		.psn = pdc->ack_psn,
+		.top = pdc->ack_cnt ? pdc->ack_hi : pdc->ack_psn,
 		.flags = pdc->ack_flags,
 		.next_hdr = pdc->ack_hdr,
 		.len = pdc->ack_len,
 		.ses = pdc->ack_ses,
 		.arrived = pdc->ack_when,
+		.port = pdc->ack_port,
 	};
 
 	if (pdc->ack_cnt != 1) {
@@ -148,6 +160,7 @@ static bool send_stored(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_sto
 {
 	struct ack ack = {
 		.psn = st->psn,
+		.top = st->psn,
 		.flags = st->flags | UET_PDS_F_ACK_REQ(UET_ACK_REQ_CLEAR),
 		.next_hdr = st->next_hdr,
 		.len = st->len,
@@ -188,14 +201,35 @@ bool uet_ack_flush(struct uet_pds *pds, struct uet_pdc *pdc)
 
 /* Take @answer to @h as the newest plain one. */
 static void take_answer(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
-			const struct uet_pds_answer *answer)
+			const struct uet_pkt *pkt, const struct uet_pds_answer *answer)
 {
 	pdc->ack_psn = h->psn;
+	pdc->ack_port = (uint16_t)pkt->src->port;
 	pdc->ack_flags = h->flags & UET_PDS_F_RETX;
 	pdc->ack_when = pds->now;
 	pdc->ack_hdr = answer->len ? answer->next_hdr : UET_HDR_NONE;
 	pdc->ack_len = answer->len;
 	memcpy(pdc->ack_ses, answer->ses, answer->len);
+}
+
+/*
+ * Packets of several paths arrive far apart in PSNs, and a bitmap has 64. What was noted and would
+ * not be shown together with @psn is acknowledged first.
+ */
+static void note_range(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn)
+{
+	uint32_t lo = pdc->ack_lo, hi = pdc->ack_hi;
+
+	if (uet_psn_diff(psn, lo) < 0)
+		lo = psn;
+	if (uet_psn_diff(psn, hi) > 0)
+		hi = psn;
+	if (uet_unlikely(pdc->rx_ooo) && pdc->ack_cnt && hi - lo >= 64)
+		send_plain(pds, pdc);
+	if (pdc->ack_cnt == 0)
+		lo = hi = psn;
+	pdc->ack_lo = lo;
+	pdc->ack_hi = hi;
 }
 
 void uet_ack_note(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
@@ -207,7 +241,8 @@ void uet_ack_note(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds
 			send_plain(pds, pdc);
 		pdc->ack_cnt = 0;
 	}
-	take_answer(pds, pdc, h, answer);
+	note_range(pds, pdc, h->psn);
+	take_answer(pds, pdc, h, pkt, answer);
 	pdc->ack_cnt++;
 	pdc->ack_gen += pkt->wire_len > pds->cfg.ack_min_add ? pkt->wire_len :
 							      pds->cfg.ack_min_add;
@@ -254,10 +289,12 @@ void uet_ack_repeat(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_p
 	struct uet_stored *st = uet_rx_stored(pdc, h->psn);
 	struct ack ack = {
 		.psn = h->psn,
+		.top = h->psn,
 		.flags = (h->flags & UET_PDS_F_RETX) | (pkt->ce ? UET_PDS_F_M : 0),
 		.next_hdr = UET_HDR_RESPONSE,
 		.len = sizeof(default_answer),
 		.ses = default_answer,
+		.port = pkt->src->port,
 	};
 
 	if (st) {
@@ -274,9 +311,11 @@ bool uet_ack_control(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_
 {
 	struct ack ack = {
 		.psn = h->psn,
+		.top = h->psn,
 		.flags = (h->flags & UET_PDS_F_RETX) | (pkt->ce ? UET_PDS_F_M : 0),
 		.next_hdr = UET_HDR_NONE,
 		.arrived = pds->now,
+		.port = pkt->src->port,
 	};
 
 	if (h->ctl_type == UET_CTL_PROBE) {

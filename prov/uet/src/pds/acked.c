@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "pds/pdc.h"
+#include "pds/spray.h"
 
 #define SERVICE_MAX	0xffffu	/* so long or longer */
 
@@ -11,6 +12,7 @@ struct news {
 	bool any;		/* something arrived */
 	bool scan;		/* something else is missing before it */
 	bool early;		/* a time-out had given it up, wrongly */
+	const struct uet_txd *marked; /* the named packet, if it met congestion */
 };
 
 void uet_acked_finish(struct uet_pds *pds, struct uet_pds_msg *msg)
@@ -37,15 +39,24 @@ void uet_acked_deliver(struct uet_pds *pds)
 /* The transmission of @d is known to have arrived, the only one that @d ever had. */
 static void overtakes(struct uet_pdc *pdc, const struct uet_txd *d)
 {
-	if ((int32_t)(d->order - pdc->acked_order) > 0)
-		pdc->acked_order = d->order;
+	struct uet_lane *lane = uet_lane(pdc, d->path);
+
+	if ((int32_t)(d->order - lane->acked) > 0)
+		lane->acked = d->order;
+	if (uet_unlikely(pdc->lanes != NULL) && d->when > pdc->overtook)
+		pdc->overtook = d->when;
 }
 
 /* @d has arrived, or its answer has: it leaves the state that it is in. */
-static inline void arrived(struct uet_pdc *pdc, struct uet_txd *d, struct news *news)
+static inline void arrived(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd *d,
+			   struct news *news)
 {
-	if (uet_txd_sent_once(d))
+	if (uet_txd_sent_once(d)) {
 		overtakes(pdc, d);
+		/* A mark makes the target acknowledge by itself, so there was none. */
+		if (d != news->marked)
+			uet_spray_tell(pds, pdc, d, UET_CMS_PATH_GOOD);
+	}
 	if (uet_unlikely(d->timed_out) && d->retries == 0)
 		news->early = true;
 	news->any = true;
@@ -57,7 +68,7 @@ static inline void complete(struct uet_pds *pds, struct uet_pdc *pdc, struct uet
 {
 	struct uet_pds_msg *msg = d->msg;
 
-	arrived(pdc, d, news);
+	arrived(pds, pdc, d, news);
 	if (uet_unlikely(d->nacks))
 		uet_loss_accepted(pds, pdc, d);
 	d->state = UET_TXD_DONE;
@@ -76,7 +87,7 @@ static inline void complete(struct uet_pds *pds, struct uet_pdc *pdc, struct uet
 static void arrive(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd *d,
 		   struct news *news)
 {
-	arrived(pdc, d, news);
+	arrived(pds, pdc, d, news);
 	if (uet_unlikely(d->nacks))
 		uet_loss_accepted(pds, pdc, d);
 	if (d->state != UET_TXD_ARRIVED) {
@@ -109,6 +120,10 @@ static void take_named(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 	news->elapsed = uet_txd_elapsed(pds, d, h->flags & UET_PDS_F_RETX);
 	if (news->elapsed)
 		overtakes(pdc, d);
+	if (uet_unlikely(h->flags & UET_PDS_F_M)) {
+		news->marked = d;
+		uet_spray_tell(pds, pdc, d, UET_CMS_PATH_MARKED);
+	}
 	taken = d->msg && h->next_hdr != UET_HDR_NONE && pkt->len;
 	final = !d->awaits;
 	if (taken) {
@@ -330,6 +345,8 @@ static void take(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_
 		uet_hist_add(&pds->stats.rtt, news.rtt / UET_NSEC_PER_USEC);
 	advance(pdc);
 	digest(pds, pdc, &news, una, h);
+	if (uet_unlikely(pdc->lanes != NULL) && h->type == UET_PDS_ACK_CC)
+		uet_loss_ooo(pds, pdc, h->cc.ooo_count);
 	consider_clear(pds, pdc, h);
 }
 

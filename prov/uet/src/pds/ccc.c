@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "pds/spray.h"
+
 #define TURN		16u			/* packets per turn while others wait */
 #define REMEMBERED	(10 * UET_NSEC_PER_SEC)	/* a path is known for so long after its use */
 #define MIN_BUCKETS	16u
@@ -27,6 +29,7 @@ int uet_ccc_create(struct uet_pds *pds)
 	t->bucket_mask = buckets - 1;
 	uet_list_init(&t->unused);
 	uet_pool_init(&t->pool, sizeof(struct uet_ccc), 8, 2 * pds->cfg.max_pdc);
+	uet_spray_create(pds);
 	t->buckets = calloc(buckets, sizeof(t->buckets[0]));
 	return t->buckets ? 0 : -ENOMEM;
 }
@@ -35,6 +38,7 @@ void uet_ccc_destroy(struct uet_pds *pds)
 {
 	free(pds->cccs.buckets);
 	uet_pool_destroy(&pds->cccs.pool);
+	uet_spray_destroy(pds);
 }
 
 static struct uet_ccc **place_of(struct uet_pds *pds, const struct uet_addr *peer)
@@ -58,6 +62,7 @@ static struct uet_ccc *recycle(struct uet_pds *pds)
 	uet_list_del(&ccc->unused);
 	*place_of(pds, &ccc->peer) = ccc->hash_next;
 	uet_credit_reset(pds, ccc);
+	uet_spray_detach(pds, ccc);
 	return ccc;
 }
 
@@ -84,6 +89,7 @@ static struct uet_ccc *create(struct uet_pds *pds, const struct uet_addr *peer)
 	uet_timer_init(&ccc->burst, burst_over);
 	uet_cms_init(&ccc->cms, &pds->cfg.cms);
 	uet_credit_reset(pds, ccc);
+	uet_spray_attach(pds, ccc);
 	pos = place_of(pds, peer);
 	*pos = ccc;
 	return ccc;
@@ -102,6 +108,7 @@ int uet_ccc_attach(struct uet_pds *pds, struct uet_pdc *pdc)
 		if (pds->now - ccc->unused_since > REMEMBERED) {
 			uet_cms_init(&ccc->cms, &pds->cfg.cms);
 			uet_credit_reset(pds, ccc);
+			uet_spray_attach(pds, ccc);
 		}
 	}
 	ccc->users++;

@@ -17,6 +17,8 @@
 #include "pds/credit.h"
 #include "pds/pds.h"
 
+struct uet_spray;
+
 /*
  * A congestion control context (UEC 3.6.12): what all PDCs to and from one peer FEP share. There
  * is one traffic class, that of the endpoint.
@@ -33,12 +35,13 @@ struct uet_ccc {
 	struct uet_list unused;	/* in cccs.unused while it has no users */
 	uint64_t unused_since;	/* ns */
 	struct uet_ccc *hash_next;
+	struct uet_spray *spray; /* its paths; NULL: one */
 };
 
 struct uet_cccs {
 	struct uet_ccc **buckets;
 	uint32_t bucket_mask;
-	struct uet_pool pool;
+	struct uet_pool pool, sprays;
 	struct uet_list unused;	/* longest out of use first */
 };
 

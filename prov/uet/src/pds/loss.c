@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "pds/pdc.h"
+#include "pds/spray.h"
 
 #define OVERTAKEN	5	/* later packets that arrived before an earlier one is lost */
 #define ASK_BUDGET	8u	/* ACK_REQ packets per run of the timer */
@@ -58,14 +59,42 @@ uint32_t uet_loss_go_back(struct uet_pdc *pdc, uint32_t psn, uint64_t *counter)
 	return bytes;
 }
 
+/*
+ * With several paths a bitmap has room for less than may be out of order. Known to be missing is
+ * what all bitmaps show, and what stands behind CACK.
+ */
+static bool known_missing(struct uet_pdc *pdc, uint32_t psn)
+{
+	return !pdc->lanes || psn == pdc->tx_cack + 1 || pdc->tx_next - uet_tx_una(pdc) <= 64;
+}
+
+/*
+ * Have later packets overtaken @psn, in flight, on its own path? With nothing more on the way
+ * (@tail) no further one can: one is enough then, if the target says what it has.
+ */
+static bool overtaken(struct uet_pdc *pdc, uint32_t psn, bool tail)
+{
+	const struct uet_txd *d = uet_txd_at(pdc, psn);
+	const struct uet_lane *lane = uet_lane(pdc, d->path);
+	int32_t limit = tail && lane->acked == lane->order && known_missing(pdc, psn) ?
+			1 : OVERTAKEN;
+
+	return (int32_t)(lane->acked - d->order) >= limit;
+}
+
+/* Queue @psn, in flight and taken for lost, for repetition. */
+static uint32_t lose(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn)
+{
+	uet_spray_tell(pds, pdc, uet_txd_at(pdc, psn), UET_CMS_PATH_LOST);
+	pds->stats.retx_sack++;
+	return uet_txd_repeat(pdc, psn);
+}
+
 void uet_loss_scan(struct uet_pds *pds, struct uet_pdc *pdc, bool sacked)
 {
-	/*
-	 * With nothing more on the way no further packet can overtake: one is enough then, if
-	 * the target says what it has.
-	 */
-	int32_t limit = sacked && pdc->acked_order == pdc->tx_order &&
-			uet_list_empty(&pdc->queue) ? 1 : OVERTAKEN;
+	bool tail = sacked && uet_list_empty(&pdc->queue);
+	uint64_t all = pdc->lanes ? ~0ull >> (64 - pds->nic->paths) : 1, seen = 0;
+	uint64_t late = UET_TIME_NEVER, at;
 	uint32_t psn, lost = 0, bytes = 0;
 
 	if (pdc->mode == UET_MODE_ROD)
@@ -75,16 +104,43 @@ void uet_loss_scan(struct uet_pds *pds, struct uet_pdc *pdc, bool sacked)
 
 		if (d->state != UET_TXD_FLIGHT)
 			continue;
-		if ((int32_t)(pdc->acked_order - d->order) >= limit) {
-			bytes += uet_txd_repeat(pdc, psn);
+		at = uet_spray_late(pdc, d);
+		if (overtaken(pdc, psn, tail) || at <= pds->now) {
+			bytes += lose(pds, pdc, psn);
 			lost++;
-		} else if (d->retries == 0) {
-			break;	/* first transmissions are in the order of their PSNs */
+			continue;
 		}
+		late = uet_min_u64(late, at);
+		/* First transmissions are in the order of their PSNs, on each path. */
+		seen |= d->retries == 0 ? 1ull << d->path : 0;
+		if (seen == all)
+			break;
+	}
+	if (uet_unlikely(late != UET_TIME_NEVER))
+		uet_pdc_arm(pds, pdc, late);
+	if (lost == 0)
+		return;
+	uet_ccc_lost(pds, pdc, bytes);
+	uet_pdc_ready(pds, pdc);
+}
+
+void uet_loss_ooo(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t ooo)
+{
+	uint32_t psn = pdc->tx_cack + 1, n = uet_spray_recover(pdc, ooo), bytes = 0, lost = 0;
+
+	for (; n > 0; psn++, n--) {
+		struct uet_txd *d;
+
+		if (!uet_tx_open(pdc, psn))
+			continue;
+		d = uet_txd_at(pdc, psn);
+		if (d->state != UET_TXD_FLIGHT || d->retries)
+			continue;
+		bytes += lose(pds, pdc, psn);
+		lost++;
 	}
 	if (lost == 0)
 		return;
-	pds->stats.retx_sack += lost;
 	uet_ccc_lost(pds, pdc, bytes);
 	uet_pdc_ready(pds, pdc);
 }
@@ -147,9 +203,12 @@ uint64_t uet_loss_rto(const struct uet_pds *pds, const struct uet_pdc *pdc, uint
 }
 
 /* Queue @psn, whose time is over. */
-static uint32_t time_out(struct uet_pdc *pdc, uint32_t psn)
+static uint32_t time_out(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn)
 {
-	uint32_t bytes = uet_txd_repeat(pdc, psn);
+	uint32_t bytes;
+
+	uet_spray_tell(pds, pdc, uet_txd_at(pdc, psn), UET_CMS_PATH_LOST);
+	bytes = uet_txd_repeat(pdc, psn);
 
 	uet_txd_at(pdc, psn)->timed_out = 1;
 	return bytes;
@@ -171,6 +230,7 @@ void uet_loss_undo(struct uet_pdc *pdc)
 		uet_cms_unforget(&pdc->ccc->cms, d->bytes);
 	}
 	uet_cms_on_spurious(&pdc->ccc->cms);
+	uet_spray_forgive(pdc);
 }
 
 void uet_loss_hurry(struct uet_pds *pds, struct uet_pdc *pdc)
@@ -204,7 +264,7 @@ static uint64_t check_flight(struct uet_pds *pds, struct uet_pdc *pdc)
 		due = uet_max_u64(d->when, pdc->acked) + uet_loss_rto(pds, pdc, d->retries);
 		if (due <= pds->now || (lost && pdc->mode == UET_MODE_ROD)) {
 			lost = true;
-			bytes += time_out(pdc, psn);
+			bytes += time_out(pds, pdc, psn);
 		} else {
 			next = uet_min_u64(next, due);
 		}
@@ -212,6 +272,7 @@ static uint64_t check_flight(struct uet_pds *pds, struct uet_pdc *pdc)
 	if (!lost)
 		return next;
 	pdc->eager_acks = EAGER_ACKS;
+	uet_spray_timeout(pds, pdc);
 	uet_pdc_unanswered(pdc);
 	uet_cms_on_timeout(&pdc->ccc->cms, bytes, pds->now);
 	uet_ccc_wake(pds, pdc->ccc);
@@ -295,6 +356,8 @@ uint64_t uet_loss_timer(struct uet_pds *pds, struct uet_pdc *pdc)
 {
 	uint64_t next = UET_TIME_NEVER;
 
+	if (uet_unlikely(pdc->lanes != NULL) && pdc->flight_cnt)
+		uet_loss_scan(pds, pdc, false);
 	if (pdc->flight_cnt)
 		next = check_flight(pds, pdc);
 	if (pdc->delay_cnt)

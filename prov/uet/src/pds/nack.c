@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "pds/spray.h"
+
 void uet_nack_send(struct uet_pds *pds, uint16_t spdcid, const struct uet_pds_hdr *h,
 		   const struct uet_pkt *pkt, uint8_t code, uint32_t payload)
 {
@@ -43,6 +45,8 @@ static void repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 	    uet_psn_diff(h->psn, pdc->tx_cack) <= 0)
 		return;
 	rtt = uet_txd_elapsed(pds, d, h->flags & UET_PDS_F_RETX);
+	if (h->nack_code == UET_NACK_TRIMMED)
+		uet_spray_tell(pds, pdc, d, UET_CMS_PATH_TRIMMED);
 	bytes = uet_txd_repeat(pdc, h->psn);
 	pds->stats.retx_nack++;
 	pds->stats.retx_trim += h->nack_code <= UET_NACK_TRIMMED_ACK;

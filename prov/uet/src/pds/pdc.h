@@ -15,6 +15,7 @@
  *   rudi.c   RUDI, which knows no PDC            uud.c    UUD, which knows nothing
  *   ccc.c    what the PDCs of one peer share    probe.c   how long their path is
  *   trim.c   packets that a switch has cut off    credit.c  receiver credit, both ways
+ *   spray.c  which way packets go
  *
  * A PDC has two directions. At its initiator tx is the forward direction and rx the return
  * direction; at its target it is the other way round. Both use one struct:
@@ -77,12 +78,13 @@ struct uet_txd {
 	struct uet_pds_msg *msg;	/* NULL: control packet */
 	uint64_t when;		/* FLIGHT: sent; ARRIVED: known or last asked; DELAY: due. ns */
 	uint32_t index;		/* of the packet in its message */
-	uint32_t order;		/* number of its last transmission, per PDC */
+	uint32_t order;		/* number of its last transmission, per PDC and path */
 	uint16_t bytes;		/* charged to the window while in flight */
 	uint16_t batch;		/* batch that it last went into */
-	uint8_t state;		/* enum uet_txd_state */
+	uint8_t state : 3;	/* enum uet_txd_state */
+	uint8_t nacks : 5;	/* times that it was refused for lack of resources */
 	uint8_t retries;	/* times that it was repeated or asked for */
-	uint8_t nacks;		/* times that it was refused for lack of resources */
+	uint8_t path;		/* that its last transmission took */
 	uint8_t ctl : 4;	/* enum uet_pds_ctl of a control packet */
 	uint8_t held : 1;	/* answered NO_RESPONSE: CACK does not complete it */
 	uint8_t timed_out : 1;	/* RETX for no other reason than a time-out */
@@ -90,6 +92,12 @@ struct uet_txd {
 };
 
 _Static_assert(sizeof(struct uet_txd) == 32, "descriptors pack two to a cache line");
+
+/* Transmissions of a PDC on one path, which keeps their order. */
+struct uet_lane {
+	uint32_t order;		/* transmissions so far */
+	uint32_t acked;		/* latest one known to have arrived */
+};
 
 /* An answer that is kept until the source clears it; sorted by PSN in pdc->stored. */
 struct uet_stored {
@@ -153,8 +161,14 @@ struct uet_pdc {
 	uint32_t tx_end;	/* tx_next once everything posted is sent */
 	uint32_t run_psn;	/* first PSN sent when nothing else was open */
 	uint32_t retx_psn;	/* no RETX descriptor below */
-	uint32_t tx_order;	/* transmissions so far */
-	uint32_t acked_order;	/* latest transmission known to have arrived */
+	struct uet_lane lane;
+	struct uet_lane *lanes;	/* with packet spraying, by path, in place of lane */
+	uint64_t overtook;	/* with lanes, ns: latest time of sending known to have arrived */
+	uint32_t recovery_psn;	/* with lanes: last PSN sent when recovery began ... */
+	bool recovery;		/* ... which has not arrived yet */
+	bool move;		/* ROD: another path as soon as nothing is on the way */
+	uint8_t path;		/* ROD: in use */
+	uint64_t trouble;	/* ROD, ns: since when all feedback is bad; 0: it is not */
 	uint32_t clear_psn;
 	uint32_t clear_sent;	/* CLEAR_PSN of the last CLEAR_CMD or request */
 	uint32_t ar_bytes;	/* sent since the last AR */
@@ -191,6 +205,8 @@ struct uet_pdc {
 	uint32_t ack_psn;
 	uint32_t ack_cnt;	/* packets with plain answers since the last ACK */
 	uint32_t ack_gen;	/* ACK_GEN_COUNT, bytes */
+	uint16_t ack_port;	/* that ack_psn came from */
+	uint32_t ack_lo, ack_hi; /* with ack_cnt: range of the PSNs that it counts */
 	uint64_t ack_when;	/* ns: arrival of ack_psn */
 
 	/* Life. */
@@ -253,6 +269,7 @@ struct uet_pds {
 	struct uet_cccs cccs;
 	struct uet_credit credit;
 	struct uet_pool pdcs, storeds, lingers_pool, rings[UET_PDS_RING_SIZES];
+	struct uet_pool lanes;	/* of nic->paths lanes each */
 	struct uet_stored *spare; /* taken before a request is delivered */
 	struct uet_list all;	/* every PDC */
 	struct uet_list ready;	/* PDCs that may have something to send */
@@ -286,6 +303,12 @@ struct uet_pkt {
 static inline struct uet_txd *uet_txd_at(const struct uet_pdc *pdc, uint32_t psn)
 {
 	return &pdc->ring[psn & pdc->ring_mask];
+}
+
+/* Where transmissions of @pdc on @path are counted. */
+static inline struct uet_lane *uet_lane(struct uet_pdc *pdc, uint8_t path)
+{
+	return uet_unlikely(pdc->lanes != NULL) ? &pdc->lanes[path] : &pdc->lane;
 }
 
 /* True when @psn has a descriptor in the ring. */
@@ -566,6 +589,9 @@ uint32_t uet_loss_go_back(struct uet_pdc *pdc, uint32_t psn, uint64_t *counter);
  * the ACK that prompts this has a bitmap.
  */
 void uet_loss_scan(struct uet_pds *pds, struct uet_pdc *pdc, bool sacked);
+
+/* An ACK says that the target holds @ooo packets out of order: see uet_spray_recover. */
+void uet_loss_ooo(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t ooo);
 
 /* Refuse @psn for a while, as a resource NACK with @code wants. */
 void uet_loss_delay(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint8_t code);

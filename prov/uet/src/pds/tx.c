@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "pds/spray.h"
+
 /* ---- ring ---- */
 
 static uint32_t ring_class(uint32_t size)
@@ -15,6 +17,11 @@ static struct uet_txd *ring_get(struct uet_pds *pds, uint32_t size)
 	return uet_pool_get(&pds->rings[ring_class(size)]);
 }
 
+static void ring_put(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	uet_pool_put(&pds->rings[ring_class(pdc->ring_mask + 1)], pdc->ring);
+}
+
 /* Use @ring of @size for @pdc in place of the present one, taking over what is open. */
 static void ring_replace(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd *ring,
 			 uint32_t size)
@@ -24,7 +31,7 @@ static void ring_replace(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_tx
 	for (psn = pdc->tx_base; psn != pdc->tx_next; psn++)
 		ring[psn & (size - 1)] = *uet_txd_at(pdc, psn);
 	if (pdc->ring)
-		uet_tx_ring_destroy(pds, pdc);
+		ring_put(pds, pdc);
 	pdc->ring = ring;
 	pdc->ring_mask = size - 1;
 }
@@ -35,6 +42,10 @@ int uet_tx_ring_create(struct uet_pds *pds, struct uet_pdc *pdc)
 
 	if (!ring)
 		return -ENOMEM;
+	if (uet_spray_lanes(pds, pdc)) {
+		uet_pool_put(&pds->rings[0], ring);
+		return -ENOMEM;
+	}
 	ring_replace(pds, pdc, ring, UET_PDS_RING_MIN);
 	return 0;
 }
@@ -43,8 +54,9 @@ void uet_tx_ring_destroy(struct uet_pds *pds, struct uet_pdc *pdc)
 {
 	if (!pdc->ring)
 		return;
-	uet_pool_put(&pds->rings[ring_class(pdc->ring_mask + 1)], pdc->ring);
+	ring_put(pds, pdc);
 	pdc->ring = NULL;
+	uet_spray_unlane(pds, pdc);
 }
 
 void uet_tx_ring_shrink(struct uet_pds *pds, struct uet_pdc *pdc)
@@ -92,7 +104,7 @@ int uet_tx_renumber(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t start)
 		uet_list_entry(pos, struct uet_pds_msg, link)->psn0 += shift;
 	for (psn = pdc->tx_base; psn != pdc->tx_next; psn++)
 		ring[(psn + shift) & (size - 1)] = *uet_txd_at(pdc, psn);
-	uet_tx_ring_destroy(pds, pdc);
+	ring_put(pds, pdc);
 	pdc->ring = ring;
 	pdc->start_psn = start;
 	pdc->tx_base += shift;
@@ -192,7 +204,7 @@ static void take_off(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd *d
 {
 	d->state = UET_TXD_FLIGHT;
 	d->when = pds->now;
-	d->order = ++pdc->tx_order;
+	d->order = ++uet_lane(pdc, d->path)->order;
 	pdc->flight_cnt++;
 	pdc->flight_bytes += d->bytes;
 	pdc->tx_sent++;
@@ -327,6 +339,7 @@ static enum sent send_repeat(struct uet_pds *pds, struct uet_pdc *pdc)
 			return WINDOW_SHUT;
 		t = uet_tx_describe(pds, &pdc->dst, uet_credit_req_len(&pds->cfg), d->msg,
 				    d->index, &fill);
+		t->path = d->path = uet_spray_again(pds, pdc, d->path);
 		dispatch(pds, pdc, t, pdc->retx_psn, fill.next_hdr,
 			 UET_PDS_F_RETX | UET_PDS_F_AR);
 		pds->stats.tx_retx++;
@@ -347,6 +360,9 @@ static enum sent send_repeat(struct uet_pds *pds, struct uet_pdc *pdc)
 static bool may_send_new(const struct uet_pdc *pdc)
 {
 	if (uet_list_empty(&pdc->queue) || pdc->blocked)
+		return false;
+	/* On its new path it must not overtake what is still on the old one. */
+	if (uet_unlikely(pdc->move) && pdc->flight_cnt)
 		return false;
 	if (pdc->mode == UET_MODE_ROD || !pdc->peer_id ? pdc->nacked_cnt : pdc->hold_cnt)
 		return false;
@@ -381,6 +397,7 @@ static enum sent send_new(struct uet_pds *pds, struct uet_pdc *pdc)
 		msg->psn0 = pdc->tx_next;
 	if (pdc->tx_base == pdc->tx_next)
 		pdc->run_psn = pdc->tx_next;
+	t->path = d->path = uet_spray_new(pds, pdc, bytes);
 	dispatch(pds, pdc, t, pdc->tx_next, fill.next_hdr, flags);
 	pdc->tx_next++;
 	take_off(pds, pdc, d);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Packet spraying: which path each packet of a PDC takes, what its fate says about the path, and
+ * what is lost when packets go by several.
+ */
+#ifndef UET_PDS_SPRAY_H
+#define UET_PDS_SPRAY_H
+
+#include "cms/path.h"
+#include "pds/pdc.h"
+
+/* The paths of a CCC, and the run of packets that shares one, as the NIC likes it. */
+struct uet_spray {
+	struct uet_cms_paths paths;
+	uint32_t left;		/* bytes that the run may still have */
+	uint16_t batch;		/* that the run is in */
+	uint8_t path;
+};
+
+/* What the NIC offers: prepare for it. */
+void uet_spray_create(struct uet_pds *pds);
+
+/* Free everything. */
+void uet_spray_destroy(struct uet_pds *pds);
+
+/* Give @ccc, which is new or whose network is unknown again, its paths if the NIC has several. */
+void uet_spray_attach(struct uet_pds *pds, struct uet_ccc *ccc);
+
+/* Take them back. */
+void uet_spray_detach(struct uet_pds *pds, struct uet_ccc *ccc);
+
+/* Give @pdc lanes if it sprays. Returns 0 or -ENOMEM. */
+int uet_spray_lanes(struct uet_pds *pds, struct uet_pdc *pdc);
+
+/* Take them back. */
+void uet_spray_unlane(struct uet_pds *pds, struct uet_pdc *pdc);
+
+/*
+ * The path of a request of @pdc with @bytes, to be sent for the first time. 0 where the target's
+ * PDCID is not known yet (design decision D12).
+ */
+uint8_t uet_spray_new(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t bytes);
+
+/* The path of a request to be repeated that took path @old before. */
+uint8_t uet_spray_again(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t old);
+
+/* uet_spray_tell where there are several paths. */
+void uet_spray_told(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_txd *d,
+		    enum uet_cms_path_event event);
+
+/* @event befell the last transmission of @d. */
+static inline void uet_spray_tell(struct uet_pds *pds, struct uet_pdc *pdc,
+				  const struct uet_txd *d, enum uet_cms_path_event event)
+{
+	if (uet_unlikely(pdc->ccc->spray != NULL))
+		uet_spray_told(pds, pdc, d, event);
+}
+
+/* The time-outs of @pdc were too early, no path is to blame. */
+void uet_spray_forgive(struct uet_pdc *pdc);
+
+/* A time-out of @pdc: if it has one path at a time, it takes another one. */
+void uet_spray_timeout(struct uet_pds *pds, struct uet_pdc *pdc);
+
+/*
+ * With lanes: when @d, in flight, is late because packets that were sent later by other ways have
+ * arrived, ns. UET_TIME_NEVER: none has.
+ */
+uint64_t uet_spray_late(const struct uet_pdc *pdc, const struct uet_txd *d);
+
+/*
+ * With lanes: an ACK says that the target holds @ooo packets out of order. More than reordering
+ * explains are a loss (UEC 3.5, SACK-based, optional): returns how many PSNs from the CACK on are
+ * to be repeated if they did not arrive, else 0.
+ */
+uint32_t uet_spray_recover(struct uet_pdc *pdc, uint32_t ooo);
+
+#endif /* UET_PDS_SPRAY_H */
