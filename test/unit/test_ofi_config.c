@@ -29,6 +29,7 @@ static const struct number {
 	{ "FI_UET_INJECT_SIZE", SZ(inject_size), 4096, 0, 8192 },
 	{ "FI_UET_SNDBUF", SZ(sndbuf), 4194304, 4096, 1 << 30 },
 	{ "FI_UET_RCVBUF", SZ(rcvbuf), 4194304, 4096, 1 << 30 },
+	{ "FI_UET_PATHS", U32(paths), 0, 0, 64 },
 	{ "FI_UET_DSCP_DATA", U32(dscp_data), 0, 0, 63 },
 	{ "FI_UET_DSCP_CONTROL", U32(dscp_control), 46, 0, 63 },
 	{ "FI_UET_TX_SIZE", SZ(tx_size), 1024, 1, 65536 },

@@ -57,6 +57,10 @@ static const struct param params[] = {
 	{ "rcvbuf", PARAM_SIZE, AT(rcvbuf), 4096, 1 << 30, 4 << 20, "bytes",
 	  "Receive buffer of each socket. The kernel grants at most net.core.rmem_max; small "
 	  "buffers mean lost packets when many peers send at once." },
+	{ "paths", PARAM_U32, AT(paths), 0, UET_NIC_PATHS_MAX, 0, "UDP ports",
+	  "Source ports of each endpoint, over which unordered packets are spread, so that a "
+	  "network that chooses ways by port uses all of them; 0: 1 on loopback interfaces, "
+	  "else 16." },
 	{ "dscp_data", PARAM_U32, AT(dscp_data), 0, 63, 0, "DSCP",
 	  "Differentiated services code point of packets with data." },
 	{ "dscp_control", PARAM_U32, AT(dscp_control), 0, 63, 46, "DSCP",

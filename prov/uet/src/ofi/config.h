@@ -26,6 +26,7 @@ struct uet_config {
 	size_t inject_size;	/* FI_UET_INJECT_SIZE */
 	size_t sndbuf, rcvbuf;	/* FI_UET_SNDBUF, FI_UET_RCVBUF: bytes */
 	bool gso, gro;		/* FI_UET_GSO, FI_UET_GRO */
+	uint32_t paths;		/* FI_UET_PATHS: source ports of an endpoint, 0 = by interface */
 	uint32_t dscp_data;	/* FI_UET_DSCP_DATA */
 	uint32_t dscp_control;	/* FI_UET_DSCP_CONTROL */
 	bool rudi;		/* FI_UET_RUDI */

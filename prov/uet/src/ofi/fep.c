@@ -22,6 +22,8 @@
 #define FEP_MAX_ROUNDS 4
 /* Settling ends after this many rounds, however busy the peers are. */
 #define FEP_SETTLE_ROUNDS 64
+/* Source ports of an endpoint where the configuration leaves it open. */
+#define FEP_PATHS 16
 /* Pause while the device takes no packets: nothing tells when it does again. */
 #define FEP_TX_PAUSE (1 * UET_NSEC_PER_MSEC)
 
@@ -294,6 +296,14 @@ static uint8_t data_dscp(const struct fi_info *info)
 	}
 }
 
+/* Where packets cannot leave the host there is one way only. */
+static uint8_t paths_of(const struct uet_port *port)
+{
+	if (uet_config.paths)
+		return (uint8_t)uet_config.paths;
+	return port->rank == UET_PORT_LOOPBACK ? 1 : FEP_PATHS;
+}
+
 static int open_nic(struct uet_fep *fep, const struct fi_info *info)
 {
 	struct uet_udp_cfg cfg = {
@@ -320,6 +330,7 @@ static int open_nic(struct uet_fep *fep, const struct fi_info *info)
 		return -FI_EADDRNOTAVAIL;
 	}
 	cfg.if_mtu = port->mtu;
+	cfg.paths = paths_of(port);
 	ret = uet_udp_open(&cfg, &fep->nic);
 	if (ret)
 		FI_WARN(&uet_prov, FI_LOG_EP_CTRL, "cannot open a socket on %s: %s\n",
