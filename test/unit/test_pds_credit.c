@@ -372,7 +372,8 @@ static void credit_ends_with_its_pdc(void **state)
 	say_request(1, 9, 5000);
 	raw_turn(&peer);
 	assert_true(last_credit() > 0);
-	/* Much of it is still to be granted, and some is due. */
+	/* Much of it is still to be granted, and some is due; so it is for another context. */
+	raw_ctl(&peer, UET_CTL_CREDIT_REQ, 0, 0, 8u << 24 | 5000);
 	raw_ctl(&peer, UET_CTL_CREDIT_REQ, 0, 0, 9u << 24 | 5000);
 	uet_pdc_fail(pds, sim_pdc(&net, 1), -EIO, 0, -EIO);
 	sim_run_for(&net, 50 * MSEC);

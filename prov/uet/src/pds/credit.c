@@ -56,14 +56,19 @@ void uet_credit_renew(struct uet_pds *pds, struct uet_ccc *ccc)
 	uet_cms_renew_credit(&ccc->cms);
 }
 
-void uet_credit_detach(struct uet_pds *pds, struct uet_pdc *pdc)
+/* @pdc has no flow any more. Whoever still wants credit there asks by another PDC. */
+static void leave_flow(struct uet_pds *pds, struct uet_pdc *pdc)
 {
 	if (pdc->flow && pdc->flow->pdc == pdc) {
-		/* Whoever still wants credit asks by another PDC. */
 		uet_pacer_flow_end(&pds->credit.pacer, &pdc->flow->pace);
 		pdc->flow->pdc = NULL;
 	}
 	pdc->flow = NULL;
+}
+
+void uet_credit_detach(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	leave_flow(pds, pdc);
 	if (pdc->ccc->users == 1)
 		set_asking(pds, pdc->ccc, false);
 }
@@ -243,6 +248,7 @@ static struct uet_flow *flow_of(struct uet_pds *pds, struct uet_pdc *pdc, uint8_
 		if (!f)
 			return NULL;
 		f->ccc_id = ccc_id;
+		leave_flow(pds, pdc);
 		pdc->flow = f;
 	}
 	f->pdc = pdc;
