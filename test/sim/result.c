@@ -311,6 +311,20 @@ static void write_network(const struct uet_sim *sim, FILE *out)
 		l.lost, l.duplicated, l.corrupted, l.reordered);
 }
 
+/* Hosts that get something. */
+static uint32_t receivers(const struct uet_sim *sim)
+{
+	bool *gets = calloc(sim->sc.net.hosts, sizeof(*gets));
+	uint32_t i, n = 0;
+
+	for (i = 0; gets && i < sim->flow_cnt; i++) {
+		n += !gets[sim->flows[i].dst];
+		gets[sim->flows[i].dst] = true;
+	}
+	free(gets);
+	return n;
+}
+
 int uet_sim_write_summary(const struct uet_sim *sim, const char *file)
 {
 	const struct uet_sim_counts *c = &sim->count;
@@ -320,6 +334,8 @@ int uet_sim_write_summary(const struct uet_sim *sim, const char *file)
 		return -errno;
 	fprintf(out, "{\n  \"scenario\": \"%s\",\n  \"seed\": %" PRIu64 ",\n  \"hosts\": %u,\n",
 		sim->sc.name, sim->sc.net.seed, sim->sc.net.hosts);
+	fprintf(out, "  \"receivers\": %u,\n  \"link_bps\": %" PRIu64 ",\n", receivers(sim),
+		sim->sc.net.link_rate);
 	fprintf(out, "  \"flows\": {\"planned\": %" PRIu64 ", \"done\": %" PRIu64
 		", \"failed\": %" PRIu64 ", \"aborted\": %" PRIu64 ", \"open\": %" PRIu64 "},\n",
 		c->planned, c->done, c->failed, c->aborted, c->open);

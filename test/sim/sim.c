@@ -120,7 +120,7 @@ void uet_sim_destroy(struct uet_sim *sim)
 	free(sim->eps);
 	free(sim->flows);
 	free(sim->faults);
-	free(sim->tape);
+	uet_sim_tape_destroy(sim);
 	free(sim->scratch);
 	free(sim->queue_from);
 	free(sim->queue_until);

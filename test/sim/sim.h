@@ -196,6 +196,10 @@ void uet_sim_due(struct uet_sim *sim, uint64_t time, enum uet_sim_due kind, uint
 /* A random number below @n. */
 uint64_t uet_sim_below(struct uet_sim *sim, uint64_t n);
 
+/* tape.c: make sim->tape of at least @len bytes. Returns 0 or -errno. */
+int uet_sim_tape_create(struct uet_sim *sim, size_t len);
+void uet_sim_tape_destroy(struct uet_sim *sim);
+
 /* workload.c: make the flows. Returns 0, -EINVAL or -ENOMEM. */
 int uet_sim_plan(struct uet_sim *sim, char *why, size_t len);
 

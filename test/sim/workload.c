@@ -11,6 +11,8 @@
 
 #include "base/util.h"
 
+#define TAPE_SPREAD (1u << 20)	/* where on the tape flows begin */
+
 uint64_t uet_sim_below(struct uet_sim *sim, uint64_t n)
 {
 	return n ? uet_rand_u64(&sim->rand) % n : 0;
@@ -234,25 +236,22 @@ static int poisson(struct uet_sim *sim)
 	return ret;
 }
 
-/* Give each flow its part of a tape of random bytes. */
+/* Give each flow its part of the tape. */
 static int make_tape(struct uet_sim *sim)
 {
-	uint64_t most = 0, *words;
-	size_t i;
+	uint64_t most = 0;
+	uint32_t i;
+	int ret;
 
 	for (i = 0; i < sim->flow_cnt; i++)
 		most = uet_max_u64(most, sim->flows[i].bytes);
-	sim->tape_len = (most + (1 << 20) + 7) / 8 * 8;
-	sim->tape = malloc(sim->tape_len);
 	sim->scratch = malloc(most + 1);
-	if (!sim->tape || !sim->scratch)
+	if (!sim->scratch)
 		return -ENOMEM;
-	words = (uint64_t *)sim->tape;
-	for (i = 0; i < sim->tape_len / 8; i++)
-		words[i] = uet_rand_u64(&sim->rand);
+	ret = uet_sim_tape_create(sim, most + TAPE_SPREAD);
 	for (i = 0; i < sim->flow_cnt; i++)
-		sim->flows[i].tape = (uint32_t)uet_sim_below(sim, 1 << 20);
-	return 0;
+		sim->flows[i].tape = (uint32_t)uet_sim_below(sim, TAPE_SPREAD);
+	return ret;
 }
 
 int uet_sim_plan(struct uet_sim *sim, char *why, size_t len)
