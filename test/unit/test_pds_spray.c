@@ -80,6 +80,35 @@ static void syn_and_control_packets_use_the_own_port(void **state)
 	sim_free(&s);
 }
 
+/* arg[0]: requests with SYN so far. */
+static enum sim_verdict count_syn(struct sim *s, int from, int to, const struct uet_pds_hdr *h)
+{
+	(void)from;
+	(void)to;
+	s->arg[0] += uet_pds_is_request(h->type) && (h->flags & UET_PDS_F_SYN);
+	return SIM_PASS;
+}
+
+/* What takes one path because its target is not known yet is not a whole window. */
+static void opening_burst_is_short(void **state)
+{
+	struct sim s;
+	uint8_t paths;
+
+	(void)state;
+	for (paths = 1; paths <= 2; paths++) {
+		start(&s, paths, paths);
+		s.filter = count_syn;
+		sim_post(&s, 0, 1, UET_MODE_RUD, 60, 100);
+		assert_true(sim_run_done(&s, 1 * SEC));
+		if (paths == 1)
+			assert_true(s.arg[0] > 40);
+		else
+			assert_int_equal(s.arg[0], 16);
+		sim_free(&s);
+	}
+}
+
 /* Paths of very different length reorder a lot, which is no loss. */
 static void skew_is_no_loss(void **state)
 {
@@ -459,6 +488,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rud_uses_all_paths),
 		cmocka_unit_test(syn_and_control_packets_use_the_own_port),
+		cmocka_unit_test(opening_burst_is_short),
 		cmocka_unit_test(skew_is_no_loss),
 		cmocka_unit_test(losses_are_found_per_path),
 		cmocka_unit_test(repetition_takes_another_path),

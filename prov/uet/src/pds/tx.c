@@ -5,6 +5,12 @@
 
 #include "pds/spray.h"
 
+/*
+ * Packets that a PDC sends before its target is known, where there are several paths: these all
+ * take one, so that whole first windows would collide on some links while others lie idle.
+ */
+#define SYN_BURST	16u
+
 /* ---- ring ---- */
 
 static uint32_t ring_class(uint32_t size)
@@ -365,6 +371,9 @@ static bool may_send_new(const struct uet_pdc *pdc)
 	if (uet_unlikely(pdc->move) && pdc->flight_cnt)
 		return false;
 	if (pdc->mode == UET_MODE_ROD || !pdc->peer_id ? pdc->nacked_cnt : pdc->hold_cnt)
+		return false;
+	if (uet_unlikely(!pdc->peer_id) && pdc->ccc->spray &&
+	    pdc->tx_next - pdc->start_psn >= SYN_BURST)
 		return false;
 	return pdc->retx_cnt == 0 && !uet_tx_window_shut(pdc);
 }
