@@ -62,6 +62,25 @@ static void window_bounds_flight(void **state)
 	assert_int_equal(ccc.window.size, 4000);
 }
 
+static void last_packet_of_window_is_known(void **state)
+{
+	struct uet_cms_cfg c = cfg;
+	struct uet_cms_ccc ccc;
+
+	(void)state;
+	uet_cms_init(&ccc, &cfg);
+	assert_false(uet_cms_wants_ack(&ccc, 2000, 0));
+	assert_true(uet_cms_wants_ack(&ccc, 2001, 0));
+	uet_cms_on_send(&ccc, 2000, 0);
+	assert_false(uet_cms_wants_ack(&ccc, 1000, 0));
+	assert_true(uet_cms_wants_ack(&ccc, 1001, 0));
+	/* Alone in a window that is smaller than the packet. */
+	c.window_init = 1000;
+	uet_cms_init(&ccc, &c);
+	assert_true(uet_cms_can_send(&ccc, 1048));
+	assert_true(uet_cms_wants_ack(&ccc, 1048, 0));
+}
+
 static void doubles_in_slow_start(void **state)
 {
 	struct uet_cms_ccc ccc;
@@ -428,6 +447,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(starts_within_limits),
 		cmocka_unit_test(window_bounds_flight),
+		cmocka_unit_test(last_packet_of_window_is_known),
 		cmocka_unit_test(doubles_in_slow_start),
 		cmocka_unit_test(idle_flow_does_not_grow),
 		cmocka_unit_test(adds_one_step_per_window),

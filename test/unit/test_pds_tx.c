@@ -151,6 +151,25 @@ static void window_in_bytes_is_kept(void **state)
 	}
 }
 
+/* A window of one packet does not wait for a time-out after each. */
+static void smallest_window_asks_for_acks(void **state)
+{
+	struct uet_pds_cfg cfg = sim_cfg();
+	uint32_t i;
+
+	(void)state;
+	sim_free(&s);
+	cfg.cms.window_init = cfg.cms.window_max = cfg.cms.mtu;
+	raw_init_target(&r, &s, UET_MODE_RUD, &cfg);
+	sim_post(&s, 1, 0, UET_MODE_RUD, 20, 1000);
+	for (i = 0; i < 20; i++) {
+		raw_turn(&r);
+		assert_true(raw_take_request(&r).flags & UET_PDS_F_AR);
+		assert_true(raw_silent(&r));
+		raw_ack(&r, i, i);
+	}
+}
+
 /* Packets of two messages never mix on a PDC. */
 static void messages_are_contiguous(void **state)
 {
@@ -267,6 +286,7 @@ int main(void)
 		T(lazy_messages_do_not_ask),
 		T(lazy_messages_complete),
 		T(window_in_bytes_is_kept),
+		T(smallest_window_asks_for_acks),
 		T(messages_are_contiguous),
 		T(ring_grows_and_shrinks),
 		T(psn_space_wraps),

@@ -82,6 +82,9 @@ bool uet_cms_wants_ack(const struct uet_cms_ccc *ccc, uint32_t bytes, uint32_t t
 	}
 	if (has_rccc(ccc) && ccc->rccc.credit <= (int64_t)bytes)
 		return true;
+	/* The packet that goes when nothing is in flight may be larger than the window. */
+	if (ccc->inflight == 0 && bytes + next > uet_cms_cwnd(ccc))
+		return true;
 	return !uet_cms_can_send(ccc, bytes + next);
 }
 
