@@ -45,14 +45,14 @@ static int set_options(int fd, const struct sock_option *o, size_t n)
 static int set_ip_options(const struct uet_udp *u, int fd, uint32_t family)
 {
 	const struct sock_option v4[] = {
-		{ IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO },
+		{ IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT },
 		{ IPPROTO_IP, IP_RECVTOS, 1 },
 		{ IPPROTO_IP, IP_RECVERR, 1 },
 		{ IPPROTO_IP, IP_TOS, u->tos[UET_NIC_DATA] },
 	};
 	const struct sock_option v6[] = {
 		{ IPPROTO_IPV6, IPV6_V6ONLY, 1 },
-		{ IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO },
+		{ IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_WANT },
 		{ IPPROTO_IPV6, IPV6_RECVTCLASS, 1 },
 		{ IPPROTO_IPV6, IPV6_RECVERR, 1 },
 		{ IPPROTO_IPV6, IPV6_TCLASS, u->tos[UET_NIC_DATA] },
