@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * An MPI job that checks every byte: a send/receive ring, an allreduce and an all-to-all, for
- * message sizes from one byte to a few megabytes. Prints one line per part and, from rank 0,
- * "N passed, M failed"; exits with 1 if any rank saw a wrong byte.
+ * message sizes from one byte to a few megabytes, or to the argument if that is less. Prints
+ * one line per part and, from rank 0, "N passed, M failed"; exits with 1 if any rank saw a wrong
+ * byte.
  */
 #include <mpi.h>
 #include <stdint.h>
@@ -140,17 +141,17 @@ int main(int argc, char **argv)
 {
 	static const size_t sizes[] = { 1, 64, 1000, 4096, 65536, 1 << 20, LARGEST };
 	unsigned char *buf = malloc(LARGEST), *in = malloc(LARGEST);
-	size_t i;
+	size_t i, limit = argc > 1 ? strtoul(argv[1], NULL, 0) : LARGEST;
 
 	MPI_Init(&argc, &argv);
 	MPI_Comm_rank(MPI_COMM_WORLD, &rank);
 	MPI_Comm_size(MPI_COMM_WORLD, &ranks);
-	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]) && sizes[i] <= limit; i++)
 		ring(buf, in, sizes[i]);
 	probe();
-	for (i = 1; i <= 1 << 18; i *= 8)
+	for (i = 1; i <= 1 << 18 && i * sizeof(double) <= limit; i *= 8)
 		allreduce((int)i);
-	for (i = 1; i <= 1 << 18; i *= 8)
+	for (i = 1; i <= 1 << 18 && i <= limit; i *= 8)
 		alltoall((int)i);
 	free(buf);
 	free(in);

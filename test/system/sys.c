@@ -292,6 +292,7 @@ static void child(struct mesh *mesh, int procs, int rank, unsigned int limit_s, 
 	process_begin(limit_s);
 	mesh_keep(mesh, procs, rank);
 	memcpy(s.fd, mesh->fd[rank], sizeof(s.fd));
+	sys_host_enter(rank);
 	body(&s, arg);
 	exit(0);
 }

@@ -8,8 +8,8 @@
  * what was seen. A program prints one line per case and one line of totals.
  *
  * Environment: UET_TEST_PROVIDER (uet), UET_TEST_SHORT=1 (less work; implied by sanitizers),
- * UET_TEST_SEED (of random runs), UET_TIME_SCALE (multiplies time limits). The arguments of a
- * program pick cases by a part of their names.
+ * UET_TEST_SEED (of random runs), UET_TIME_SCALE (multiplies time limits), UET_TEST_HOSTS (see
+ * sys_host_enter). The arguments of a program pick cases by a part of their names.
  */
 #ifndef UET_TEST_SYS_H
 #define UET_TEST_SYS_H
@@ -89,6 +89,21 @@ _Noreturn void sys_die(void);
  * and exits. Returns its id, for waitpid.
  */
 int sys_fork(void (*body)(void *arg), void *arg);
+
+/* ---- hosts ---- */
+
+/*
+ * UET_TEST_HOSTS=NAMESPACE=ADDRESS,...: go to the network namespace of process @rank, the list
+ * repeating itself, so that what this process opens from now on belongs to it. Called once in
+ * each process of a case, before libfabric is touched.
+ */
+void sys_host_enter(int rank);
+
+/* The numeric address that this process opens endpoints at: of its host, or of loopback. */
+const char *sys_host_node(bool ipv6);
+
+/* True when this process has a host, whose address is of IPv6. */
+bool sys_host_ipv6(void);
 
 /* ---- expectations ---- */
 

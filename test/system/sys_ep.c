@@ -34,7 +34,7 @@ struct fi_info *sys_hints(const struct sys_opts *o)
 	expect(hints, "out of memory");
 	hints->caps = FI_MSG | FI_TAGGED | o->caps;
 	hints->mode = FI_CONTEXT | FI_CONTEXT2;
-	hints->addr_format = o->ipv6 ? FI_SOCKADDR_IN6 : FI_SOCKADDR_IN;
+	hints->addr_format = o->ipv6 || sys_host_ipv6() ? FI_SOCKADDR_IN6 : FI_SOCKADDR_IN;
 	if (o->addr_format)
 		hints->addr_format = o->addr_format;
 	hints->fabric_attr->prov_name = strdup(sys_provider());
@@ -58,7 +58,7 @@ struct fi_info *sys_getinfo(const struct sys_opts *o)
 {
 	struct fi_info *hints = sys_hints(o);
 	struct fi_info *info = NULL;
-	const char *node = o->ipv6 ? "::1" : "127.0.0.1";
+	const char *node = sys_host_node(o->ipv6);
 	uint64_t flags = FI_SOURCE | FI_NUMERICHOST;
 	int ret;
 
@@ -82,7 +82,7 @@ uint64_t sys_offered(const struct sys_opts *o, uint64_t caps)
 
 	more.caps |= caps;
 	hints = sys_hints(&more);
-	ret = fi_getinfo(FI_VERSION(1, 17), o->ipv6 ? "::1" : "127.0.0.1", NULL,
+	ret = fi_getinfo(FI_VERSION(1, 17), sys_host_node(o->ipv6), NULL,
 			 FI_SOURCE | FI_NUMERICHOST, hints, &info);
 	fi_freeinfo(hints);
 	fi_freeinfo(info);
