@@ -13,7 +13,7 @@ uet_packages_build=(autoconf automake libtool pkg-config make gcc libc6-dev
 	libfabric-dev libfabric-bin libibverbs-dev librdmacm-dev libhwloc-dev libssl-dev
 	uthash-dev pandoc openmpi-bin libopenmpi-dev iproute2)
 uet_packages_test=(clang libclang-rt-14-dev libcmocka-dev libjansson-dev valgrind tcpdump
-	python3 xz-utils)
+	python3 xz-utils nftables procps)
 
 uet_say() { printf '%s\n' "$*"; }
 

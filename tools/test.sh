@@ -23,12 +23,12 @@ passed=0 failed=0 skipped=0 begun=$SECONDS
 
 # ---- running one step ------------------------------------------------------------------
 
-# Adds up automake's totals and those of test/system/run.sh in log $1: "passed failed skipped".
+# Adds up automake's totals and those of test/{system,lab}/run.sh in log $1: "passed failed skipped".
 counts() {
 	awk '/^# PASS: /  { p += $3 }
 	     /^# (FAIL|XPASS|ERROR): / { f += $3 }
 	     /^# SKIP: /  { s += $3 }
-	     /^SYSTEM TESTS: / { p += $3; f += $5; s += $7 }
+	     /^(SYSTEM|LAB) TESTS: / { p += $3; f += $5; s += $7 }
 	     END { print p + 0, f + 0, s + 0 }' "$1"
 }
 
@@ -128,6 +128,9 @@ step "simulator: 300 new seeds" sim \
 	simulate build || true
 if ((!quick)); then
 	tested_build "ASan and UBSan" build/asan asan --enable-werror --enable-asan
+	step "lab: networks that misbehave" lab \
+		"see build/logs/lab/NAME.log; make -C build check-lab TESTS_LAB=NAME" \
+		env UET_LAB_SHORT=1 make -C build check-lab || true
 	step "TSan: build" tsan-build "see the first error in $logs/tsan-build.log" \
 		uet_build build/tsan --enable-werror --enable-tsan &&
 		step "TSan: threads through libfabric" tsan-system \
