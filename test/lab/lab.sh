@@ -285,7 +285,7 @@ lab_end() {
 	exit
 }
 
-lab_knows() { uet_foreign fi_info -g uet 2>/dev/null | grep -qi "FI_UET_$1\b"; }
+lab_knows() { uet_foreign fi_info -g uet 2>/dev/null | grep -i "FI_UET_$1\b" >/dev/null; }
 
 lab_wait_bytes() {
 	local file=/sys/class/net/$2/statistics/tx_bytes
