@@ -115,4 +115,5 @@ void uet_sim_scenario_draw(struct uet_sim_scenario *sc)
 	draw_trouble(&sc->trouble, &r);
 	/* A lane meets a host that stays dead again and again, a second each time. */
 	sc->time_limit = 1000 * UET_NSEC_PER_SEC;
+	sc->deadline = 60 * UET_NSEC_PER_SEC;
 }

@@ -138,8 +138,10 @@ int uet_sim_scenario_resolve(struct uet_sim_scenario *sc, char *why, size_t len)
 		net->hosts = 2;
 	if (net->hosts < 2 || net->hosts > 1u << 16)
 		return refuse(why, len, "hosts must be 2 to 65536");
-	if (!net->link_rate || !net->paths)
-		return refuse(why, len, "rate and paths must not be 0");
+	if (!net->link_rate)
+		return refuse(why, len, "rate must not be 0");
+	if (!net->paths || net->paths > UET_NIC_PATHS_MAX)
+		return refuse(why, len, "paths: from 1 to what the core can keep apart");
 	if (!net->fabric_rate)
 		net->fabric_rate = net->link_rate;
 	if (net->topology == UET_SIM_CLOS2 || net->topology == UET_SIM_CLOS3)
