@@ -21,8 +21,8 @@ static int map_pieces(uint8_t *base, size_t piece, size_t cnt)
 	if (fd < 0 || ftruncate(fd, (off_t)piece))
 		ret = -errno;
 	for (i = 0; !ret && i < cnt; i++)
-		if (mmap(base + i * piece, piece, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
-			 0) == MAP_FAILED)
+		if (mmap(base + i * piece, piece, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+			 fd, 0) == MAP_FAILED)
 			ret = -errno;
 	if (fd >= 0)
 		close(fd);
