@@ -7,7 +7,8 @@
 #   mpi_build PROGRAM    builds a program of test/system, or skips, or fails
 #   mpi_run RANKS PROGRAM [ARGUMENTS] -- OPTIONS   runs it over uet with these options of mpirun,
 #                        its output in $work/out. Fails unless it says that all was well, and
-#                        unless there were as many UET sockets as $sockets says ($RANKS)
+#                        unless as many UET endpoints as $endpoints says ($RANKS) told what
+#                        they did when they were closed
 #   failed               how many runs failed
 
 if ! command -v mpirun >/dev/null; then
@@ -21,14 +22,15 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
-sockets=0
+endpoints=0
+FI_UET_STATS='exit'
 FI_PROVIDER=uet
 FI_UET_IFACE=lo
 OMPI_MCA_btl_vader_single_copy_mechanism=none
 OMPI_MCA_rmaps_base_oversubscribe=1
 # Ranks that outnumber the cores must not wait for each other by spinning.
 OMPI_MCA_mpi_yield_when_idle=1
-export FI_PROVIDER FI_UET_IFACE OMPI_MCA_btl_vader_single_copy_mechanism
+export FI_UET_STATS FI_PROVIDER FI_UET_IFACE OMPI_MCA_btl_vader_single_copy_mechanism
 export OMPI_MCA_rmaps_base_oversubscribe OMPI_MCA_mpi_yield_when_idle
 
 mpi_build() {
@@ -70,7 +72,7 @@ mpi_fault() {
 }
 
 mpi_run() {
-	local ranks=$1 low most=0 now pid rc=0 start=$SECONDS command=() what
+	local ranks=$1 low found rc=0 start=$SECONDS command=() what
 	shift
 	while [ "$1" != -- ]; do command+=("$1"); shift; done
 	shift
@@ -78,16 +80,9 @@ mpi_run() {
 	low=$(free_ports)
 	FI_UET_PORT=$low uet_foreign_leaky timeout -k 5 $((50 * UET_TIME_SCALE)) mpirun \
 		--allow-run-as-root --oversubscribe -n "$ranks" --mca oob_tcp_if_include lo \
-		-x FI_PROVIDER -x FI_PROVIDER_PATH -x FI_UET_IFACE -x FI_UET_PORT "$@" \
+		-x FI_PROVIDER -x FI_PROVIDER_PATH -x FI_UET_IFACE -x FI_UET_PORT -x FI_UET_STATS "$@" \
 		"$UET_BUILDDIR/test/system/${command[0]}" "${command[@]:1}" \
-		>"$work/raw" 2>&1 </dev/null &
-	pid=$!
-	while kill -0 $pid 2>/dev/null; do
-		now=$(open_ports "$low" $((low + 63)))
-		[ "$now" -le "$most" ] || most=$now
-		sleep 0.02
-	done
-	wait $pid || rc=$?
+		>"$work/raw" 2>&1 </dev/null || rc=$?
 	# Open MPI 5 ends its output with a zero byte.
 	tr -d '\000' <"$work/raw" >"$work/out"
 	if [ $rc -ne 0 ]; then
@@ -99,8 +94,9 @@ mpi_run() {
 		tail -n 30 "$work/out"
 		mpi_fault "$what" "no good result was printed"
 	fi
-	if [ "$most" -lt $((sockets ? sockets : ranks)) ]; then
-		mpi_fault "$what" "there were $most UET sockets"
+	found=$(grep -cE ' endpoint [^ ]+:[0-9]+ after .* PDCs' "$work/out")
+	if [ "$found" -lt $((endpoints ? endpoints : ranks)) ]; then
+		mpi_fault "$what" "there were $found UET endpoints"
 	fi
-	echo "$what: $(grep 'MPI on' "$work/out"), $most UET sockets, $((SECONDS - start)) s"
+	echo "$what: $(grep 'MPI on' "$work/out"), $found UET endpoints, $((SECONDS - start)) s"
 }
