@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mpi_uet.h"
+
 #define RING_ROUNDS 20
 #define LARGEST (4 << 20)
 
@@ -155,6 +157,7 @@ int main(int argc, char **argv)
 		alltoall((int)i);
 	free(buf);
 	free(in);
+	mpi_uet_require();
 	MPI_Finalize();
 	if (rank == 0)
 		printf("MPI on %d ranks: %d passed, %d failed\n", ranks, passed, failed);

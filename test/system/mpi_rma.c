@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mpi_uet.h"
+
 #define LARGEST (1 << 20)
 #define COUNTERS 64
 
@@ -259,6 +261,7 @@ int main(int argc, char **argv)
 	MPI_Comm_size(MPI_COMM_WORLD, &ranks);
 	bytes();
 	counters(argc < 2 || strcmp(argv[1], "no-swap") != 0);
+	mpi_uet_require();
 	if (rank == 0)
 		printf("MPI on %d ranks: %d passed, %d failed\n", ranks, passed, failed);
 	MPI_Finalize();

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mpi_uet.h"
+
 #define CHILDREN 2
 #define WORDS 50000
 
@@ -75,6 +77,7 @@ int main(int argc, char **argv)
 	MPI_Comm_get_parent(&inter);
 	if (inter != MPI_COMM_NULL) {
 		together(inter, 1);
+		mpi_uet_require();
 		MPI_Finalize();
 		return 0;
 	}
@@ -83,6 +86,7 @@ int main(int argc, char **argv)
 			       &inter, MPI_ERRCODES_IGNORE);
 		failed += together(inter, 0);
 	}
+	mpi_uet_require();
 	if (rank == 0)
 		printf("MPI on %d ranks: %d passed, %d failed\n", ranks, 2 - failed, failed);
 	MPI_Finalize();

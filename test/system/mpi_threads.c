@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mpi_uet.h"
+
 #define THREADS 4
 #define ROUNDS 200
 #define LARGEST 100000
@@ -103,6 +105,7 @@ int main(int argc, char **argv)
 	}
 	failed += all_threads(0);
 	failed += all_threads(1);
+	mpi_uet_require();
 	if (rank == 0)
 		printf("MPI on %d ranks: %d passed, %d failed\n", ranks, 2 - failed, failed);
 	MPI_Finalize();

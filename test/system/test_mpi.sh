@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # An unmodified Open MPI on the provider: mpi_basic on 2 and 4 ranks of this host, over
-# loopback only. That uet carried it is seen from the statistics of the ranks' endpoints and from MPI's word.
+# loopback only. That uet carried it is seen from the ranks' UDP sockets and from MPI's word.
 # time limit: 110
 set -uo pipefail
 : "${UET_BUILDDIR:?run this through make check-system}"

@@ -22,9 +22,7 @@ one_sided=(--mca btl ofi,self --mca btl_ofi_provider_include uet --mca osc rdma
 
 mpi_run 2 mpi_threads -- "${mtl[@]}"
 mpi_run 3 mpi_threads -- "${mtl[@]}"
-endpoints=6
 mpi_run 2 mpi_spawn -- "${mtl[@]}"
-endpoints=0
 
 # One-sided by RMA beside messages by the MTL, which Open MPI 5 does not offer any more; and
 # both by the same transport. Compare-and-swap crashes in 4.1's own mca_btl_ofi_acswap, whatever
