@@ -125,6 +125,20 @@ static void once_per_peer(void **state)
 	assert_int_equal(sim_stats(&s, 1)->rx_cp, cps);
 }
 
+/* A NIC that takes no more at present puts it off. */
+static void waits_for_the_nic(void **state)
+{
+	(void)state;
+	sim_free(&s);
+	sim_init(&s, 1);
+	sim_add(&s, &cfg);
+	sim_add(&s, &cfg);
+	s.end[0].room_max = 1;
+	sim_post(&s, 0, 1, UET_MODE_RUD, 200, 1000);
+	assert_true(sim_run_done(&s, 1 * SEC));
+	assert_int_equal(sim_stats(&s, 1)->rx_cp, 1);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -133,6 +147,7 @@ int main(void)
 		T(first_ack_prompts_it),
 		T(not_when_nobody_needs_it),
 		T(once_per_peer),
+		T(waits_for_the_nic),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

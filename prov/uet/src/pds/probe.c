@@ -18,7 +18,10 @@ void uet_probe_consider(struct uet_pds *pds, struct uet_pdc *pdc)
 	};
 
 	/* Who has sent everything needs no window. */
-	if (!pdc->peer_id || !uet_pdc_busy(pdc) || !uet_cms_wants_probe(&ccc->cms))
+	if (!pdc->peer_id || !uet_pdc_busy(pdc))
+		return;
+	/* A full NIC must not swallow the question: there is only one. */
+	if (!uet_batch_room(pds) || !uet_cms_wants_probe(&ccc->cms))
 		return;
 	/* 0 is what other PROBEs have. */
 	ccc->probe_id = ccc->probe_id == UINT16_MAX ? 1 : ccc->probe_id + 1;
