@@ -33,6 +33,9 @@ def contents(ident, size):
     return struct.pack("=%dQ" % len(words), *words)[:size]
 
 
+WINDOW = 1024                   # PSNs that a direction may have open
+
+
 class Message:
     """A message: its packets so far and what the target answered."""
 
@@ -277,11 +280,11 @@ class SesChecker:
         """
         Whether an ACK may stand for more packets than the one it names: for those of a hole that
         closes (CACK jumps, and d is not yet told, or a hole further down holds it) and for
-        repeated ones.
+        repeated ones, which the source may have cleared before the ACK was recorded.
         """
         return cack > d.cack + 1 or any(
             other > cack and other not in d.named or d.sent[other].count > 1
-            for other in range(d.clear + 1, psn))
+            for other in range(max(0, psn - WINDOW), psn))
 
     # ---- end ----
 
