@@ -397,6 +397,30 @@ static void loss_during_pause(void **state)
 	}
 }
 
+/* Packets of a ROD PDC do not time out before the oldest, however often that was repeated. */
+static void rod_waits_for_the_oldest(void **state)
+{
+	struct uet_pdc *pdc;
+	struct sim s;
+
+	(void)state;
+	sim_two(&s, 31);
+	sim_post(&s, 0, 1, UET_MODE_ROD, 1, 10);
+	assert_true(sim_run_done(&s, 1 * MSEC));
+	s.path_dead = 1;
+	sim_post(&s, 0, 1, UET_MODE_ROD, 10, 100);
+	pdc = sim_pdc(&s, 0);
+	assert_int_equal(pdc->flight_cnt, 10);
+	uet_txd_at(pdc, uet_tx_una(pdc))->retries = 1;
+	sim_run_for(&s, uet_loss_rto(s.end[0].pds, pdc, 1) - 10 * USEC);
+	assert_int_equal(pdc->flight_cnt, 10);
+	assert_int_equal(rtos(&s), 0);
+	s.path_dead = 0;
+	assert_true(sim_run_done(&s, 100 * MSEC));
+	assert_int_equal(rtos(&s), 10);
+	sim_free(&s);
+}
+
 /*
  * Packets beyond the range that the target turns out to have, with answers that must all be
  * cleared: nothing is left to be sent that would bring the new CACK.
@@ -442,6 +466,7 @@ int main(void)
 		cmocka_unit_test(pause_is_not_loss),
 		cmocka_unit_test(slow_is_not_lost),
 		cmocka_unit_test(loss_during_pause),
+		cmocka_unit_test(rod_waits_for_the_oldest),
 		cmocka_unit_test(repetition_beyond_the_range_is_not_stuck),
 		cmocka_unit_test(accounting_balances_under_loss),
 	};

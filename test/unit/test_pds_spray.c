@@ -347,6 +347,39 @@ static void rod_leaves_a_bad_path(void **state)
 	sim_free(&s);
 }
 
+/* arg[0]: path of the last packet sent for the first time, arg[1]: changes; arg[2]: other ones. */
+static enum sim_verdict see_news(struct sim *s, int from, int to, const struct uet_pds_hdr *h)
+{
+	if (h->flags & UET_PDS_F_RETX) {
+		s->arg[2] += s->arg[0] != s->path;
+		return SIM_PASS;
+	}
+	return see_path(s, from, to, h);
+}
+
+/* A time-out that was too early: what is new goes on behind what is still on its way. */
+static void rod_returns_to_its_path(void **state)
+{
+	struct sim s;
+
+	(void)state;
+	start(&s, 8, PATHS);
+	open_pdc(&s, UET_MODE_ROD);
+	s.filter = see_news;
+	sim_post(&s, 0, 1, UET_MODE_ROD, 5000, 500);
+	sim_run_for(&s, 100 * USEC);
+	assert_true(s.open > 0);
+	s.arg[1] = 0;
+	/* It finds more than it can answer at once. */
+	s.end[1].asleep = s.now + 5 * MSEC + 10 * USEC;
+	s.end[1].cost = USEC;
+	assert_true(sim_run_done(&s, 100 * MSEC));
+	assert_true(s.arg[2] > 0);
+	assert_int_equal(s.arg[1], 0);
+	assert_int_equal(sim_stats(&s, 0)->retx_goback, 0);
+	sim_free(&s);
+}
+
 /* ---- runs ---- */
 
 /* arg[0]: path of the last request, arg[1]: changes. */
@@ -498,6 +531,7 @@ int main(void)
 		cmocka_unit_test(rod_keeps_its_path),
 		cmocka_unit_test(rod_leaves_a_dead_path),
 		cmocka_unit_test(rod_leaves_a_bad_path),
+		cmocka_unit_test(rod_returns_to_its_path),
 		cmocka_unit_test(runs_share_a_path),
 		cmocka_unit_test(marks_are_remembered),
 		cmocka_unit_test(pause_is_forgiven),

@@ -216,6 +216,7 @@ static uint32_t time_out(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn)
 
 void uet_loss_undo(struct uet_pdc *pdc)
 {
+	const struct uet_txd *last = NULL;
 	uint32_t psn;
 
 	for (psn = uet_tx_una(pdc); pdc->retx_cnt && psn != pdc->tx_next; psn++) {
@@ -228,9 +229,10 @@ void uet_loss_undo(struct uet_pdc *pdc)
 		pdc->flight_cnt++;
 		pdc->flight_bytes += d->bytes;
 		uet_cms_unforget(&pdc->ccc->cms, d->bytes);
+		last = d->msg ? d : last;
 	}
 	uet_cms_on_spurious(&pdc->ccc->cms);
-	uet_spray_forgive(pdc);
+	uet_spray_forgive(pdc, last);
 }
 
 void uet_loss_hurry(struct uet_pds *pds, struct uet_pdc *pdc)
@@ -265,9 +267,12 @@ static uint64_t check_flight(struct uet_pds *pds, struct uet_pdc *pdc)
 		if (due <= pds->now || (lost && pdc->mode == UET_MODE_ROD)) {
 			lost = true;
 			bytes += time_out(pds, pdc, psn);
-		} else {
-			next = uet_min_u64(next, due);
+			continue;
 		}
+		next = uet_min_u64(next, due);
+		/* The target takes nothing before the oldest, which may have more patience. */
+		if (pdc->mode == UET_MODE_ROD)
+			break;
 	}
 	if (!lost)
 		return next;

@@ -189,10 +189,13 @@ void uet_spray_told(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_t
 		uet_cms_paths_feedback(&pdc->ccc->spray->paths, d->path, event, pds->now);
 }
 
-void uet_spray_forgive(struct uet_pdc *pdc)
+void uet_spray_forgive(struct uet_pdc *pdc, const struct uet_txd *d)
 {
-	if (pdc->ccc->spray)
-		uet_cms_paths_forgive(&pdc->ccc->spray->paths);
+	if (uet_likely(!pdc->ccc->spray))
+		return;
+	uet_cms_paths_forgive(&pdc->ccc->spray->paths);
+	if (pdc->mode == UET_MODE_ROD && d)
+		pdc->path = d->path;
 }
 
 void uet_spray_timeout(struct uet_pds *pds, struct uet_pdc *pdc)

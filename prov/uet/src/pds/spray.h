@@ -56,8 +56,11 @@ static inline void uet_spray_tell(struct uet_pds *pds, struct uet_pdc *pdc,
 		uet_spray_told(pds, pdc, d, event);
 }
 
-/* The time-outs of @pdc were too early, no path is to blame. */
-void uet_spray_forgive(struct uet_pdc *pdc);
+/*
+ * The time-outs of @pdc were too early, no path is to blame: if it has one path at a time, it goes
+ * on where @d is on its way still (NULL: nothing is), behind it.
+ */
+void uet_spray_forgive(struct uet_pdc *pdc, const struct uet_txd *d);
 
 /* A time-out of @pdc: if it has one path at a time, it takes another one. */
 void uet_spray_timeout(struct uet_pds *pds, struct uet_pdc *pdc);
