@@ -2,6 +2,7 @@
 /* The UDP backend with several sockets to send from. */
 #include <sys/resource.h>
 
+#include "nic/drops.h"
 #include "test_nic_udp.h"
 
 #define PATHS	8u
@@ -296,6 +297,35 @@ static void test_too_many(void **state)
 	nic->ops->close(nic);
 }
 
+/* What finds no room counts, whichever socket it came to. */
+static void test_drops(void **state)
+{
+	struct uet_udp_cfg cfg = many(AF_INET, PATHS), one = config(AF_INET);
+	uint64_t first, both;
+	struct uet_nic *a, *b;
+	struct uet_addr src;
+	int i;
+
+	(void)state;
+	cfg.rcvbuf = 4096;
+	a = open_nic(&cfg);
+	b = open_nic(&one);
+	send_one(a, &b->addr, 0, 3, UET_NIC_DATA);
+	src = take_one(b, 0, DATA_DSCP << 2 | UET_ECN_ECT0);
+	assert_int_not_equal(src.port, a->addr.port);
+	assert_int_equal(uet_nic_drops(a), 0);
+	for (i = 0; i < 200; i++)
+		send_one(b, &src, i, 0, UET_NIC_CONTROL);
+	first = uet_nic_drops(a);
+	assert_in_range(first, 1, 199);
+	for (i = 0; i < 200; i++)
+		send_one(b, &a->addr, i, 0, UET_NIC_CONTROL);
+	both = uet_nic_drops(a);
+	assert_in_range(both, first + 1, first + 199);
+	assert_int_equal(uet_nic_drops(b), 0);
+	close_pair(a, b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,6 +339,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_few_descriptors),
 		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_drops),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,12 +9,12 @@
 #define SO_MEMINFO 55
 #endif
 
-uint64_t uet_nic_drops(struct uet_nic *nic)
+uint64_t uet_socket_drops(int fd)
 {
 	uint32_t info[SK_MEMINFO_VARS] = { 0 };
 	socklen_t len = sizeof(info);
 
-	if (getsockopt(nic->ops->fd(nic), SOL_SOCKET, SO_MEMINFO, info, &len))
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len))
 		return 0;
 	return info[SK_MEMINFO_DROPS];
 }

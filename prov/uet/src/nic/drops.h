@@ -4,11 +4,17 @@
 
 #include "nic/nic.h"
 
+/* Packets that found no room at @nic (ops->drops); 0 for devices that cannot tell. */
+static inline uint64_t uet_nic_drops(struct uet_nic *nic)
+{
+	return nic->ops->drops ? nic->ops->drops(nic) : 0;
+}
+
 /*
- * Datagrams that the kernel has dropped because the receive buffer of @nic's socket was full
- * (SO_MEMINFO of getsockopt(2)), merged packets counting as one; 0 for devices that are no
- * socket. A system call: not for each packet.
+ * Datagrams that the kernel has dropped because the receive buffer of socket @fd was full
+ * (SO_MEMINFO of getsockopt(2)), merged packets counting as one; 0 if @fd is no socket. A system
+ * call: not for each packet.
  */
-uint64_t uet_nic_drops(struct uet_nic *nic);
+uint64_t uet_socket_drops(int fd);
 
 #endif /* UET_NIC_DROPS_H */

@@ -81,6 +81,9 @@ struct uet_nic_ops {
 	 */
 	int (*fd)(struct uet_nic *nic);
 
+	/* Optional: packets that arrived and found no room so far. May be a system call. */
+	uint64_t (*drops)(struct uet_nic *nic);
+
 	/* Release everything. */
 	void (*close)(struct uet_nic *nic);
 };

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "nic/drops.h"
 #include "nic/udp_priv.h"
 
 #define IPV4_OVERHEAD	(20 + 8)	/* IP and UDP headers */
@@ -164,6 +165,17 @@ static int udp_fd(struct uet_nic *nic)
 	return u->epfd >= 0 ? u->epfd : u->fds[0];
 }
 
+static uint64_t udp_drops(struct uet_nic *nic)
+{
+	const struct uet_udp *u = uet_udp_of(nic);
+	uint64_t sum = 0;
+	uint32_t i;
+
+	for (i = 0; i < nic->paths; i++)
+		sum += uet_socket_drops(u->fds[i]);
+	return sum;
+}
+
 static void udp_close(struct uet_nic *nic)
 {
 	struct uet_udp *u = uet_udp_of(nic);
@@ -184,6 +196,7 @@ static const struct uet_nic_ops udp_ops = {
 	.tx = uet_udp_tx,
 	.rx = uet_udp_rx,
 	.fd = udp_fd,
+	.drops = udp_drops,
 	.close = udp_close,
 };
 
