@@ -8,6 +8,8 @@
 #define LEN	(4 * MTU)
 #define PORT	4800	/* of the source, and its initiator id */
 #define TOKEN	0x11112222
+#define PROBE	(100 * MS)
+#define PATIENCE (10 * PROBE)	/* peer_timeout */
 
 static uint8_t data[LEN], buf[LEN];
 
@@ -280,6 +282,140 @@ static void rtr_fails(void **state)
 	side_free(s);
 }
 
+/* The only message under way must be a sign of life, which is given. */
+static void alive(struct side *s)
+{
+	struct stub_pkt p;
+
+	stub_next(s->pds, oldest(s), &p);
+	assert_int_equal(p.req.opcode, UET_OP_NO_OP);
+	stub_done(s->pds, oldest(s), 0, 0);
+}
+
+/* One RTR was taken, and nothing has come since, though the host lives; returns its token. */
+static uint32_t wait_in_vain(struct side *s, uint64_t *now)
+{
+	uint32_t token;
+
+	defer(s);
+	recv_it(s);
+	token = take_rtr(s);
+	stub_done(s->pds, oldest(s), 0, 0);
+	uet_ses_progress(s->ses, *now);
+	for (; *now < PATIENCE; *now += PROBE) {
+		uet_ses_progress(s->ses, *now + PROBE);
+		uet_ses_progress(s->ses, *now + PROBE);
+		alive(s);
+		assert_true(uet_list_empty(&s->pds->msgs));
+		uet_ses_progress(s->ses, *now + PROBE);
+	}
+	*now += PROBE;
+	uet_ses_progress(s->ses, *now);
+	return token;
+}
+
+static struct side *new_patient(void)
+{
+	struct uet_ses_rxq_cfg rxq = stub_rxq_cfg();
+	struct uet_ses_cfg cfg = stub_cfg();
+
+	rxq.max_unexpected_bytes = 2 * MTU;
+	cfg.probe_time = PROBE;
+	cfg.pds.peer_timeout = PATIENCE;
+	return side_new_rxq(&cfg, &rxq, 1);
+}
+
+/* A restart that does not come is asked for again, which tells whether it will. */
+static void rtr_again(void **state)
+{
+	uint64_t now;
+	uint32_t k;
+	int come;
+
+	(void)state;
+	for (come = 0; come < 2; come++) {
+		struct side *s = new_patient();
+		uint32_t token;
+
+		now = 1;
+		token = wait_in_vain(s, &now);
+		uet_ses_progress(s->ses, now + PROBE);
+		uet_ses_progress(s->ses, now + PROBE);
+		alive(s);
+		assert_int_equal(take_rtr(s), token);
+		/* That is all: the next one must wait for the answer. */
+		uet_ses_progress(s->ses, now + 2 * PATIENCE);
+		uet_ses_progress(s->ses, now + 3 * PATIENCE);
+		assert_int_equal(s->ses->note_pool.used, 2);
+		stub_respond_rc(s->pds, oldest(s), 0, UET_RESP_RESPONSE,
+				come ? UET_RC_OK : UET_RC_NO_MATCH);
+		stub_done(s->pds, oldest(s), 0, 0);
+		assert_int_equal(s->rx_cnt, come ? 0 : 1);
+		for (k = 0; come && k < 4; k++)
+			part(s, 2, k, token);
+		assert_int_equal(s->rx_cnt, 1);
+		assert_int_equal(s->rx[0].res.err, come ? 0 : -EIO);
+		assert_int_equal(s->rx[0].res.rc, come ? UET_RC_NULL : UET_RC_NO_MATCH);
+		side_free(s);
+	}
+}
+
+/* A new life of the source does not know our PDC, but the message may be its own. */
+static void rtr_meets_new_life(void **state)
+{
+	struct side *s = new_side();
+	uint32_t token;
+	int i;
+
+	(void)state;
+	defer(s);
+	recv_it(s);
+	token = take_rtr(s);
+	for (i = 0; i < 3; i++) {
+		stub_done(s->pds, oldest(s), -ECONNRESET, 0);
+		assert_int_equal(s->rx_cnt, 0);
+		assert_int_equal(take_rtr(s), token);
+	}
+	stub_done(s->pds, oldest(s), -ECONNRESET, 0);
+	assert_int_equal(s->rx_cnt, 1);
+	assert_int_equal(s->rx[0].res.err, -EIO);
+	side_free(s);
+}
+
+/* A question that meets one only makes us call for what is awaited, without waiting for long. */
+static void question_meets_new_life(void **state)
+{
+	struct side *s = new_patient();
+	uint32_t token;
+	struct stub_pkt p;
+
+	(void)state;
+	defer(s);
+	recv_it(s);
+	token = take_rtr(s);
+	stub_done(s->pds, oldest(s), 0, 0);
+	uet_ses_progress(s->ses, 1);
+	uet_ses_progress(s->ses, 1 + PROBE);
+	uet_ses_progress(s->ses, 1 + PROBE);
+	stub_next(s->pds, oldest(s), &p);
+	stub_done(s->pds, oldest(s), -ECONNRESET, 0);
+	assert_int_equal(s->rx_cnt, 0);
+	uet_ses_progress(s->ses, 1 + PROBE);
+	uet_ses_progress(s->ses, 1 + 2 * PROBE);
+	uet_ses_progress(s->ses, 1 + 2 * PROBE);
+	alive(s);
+	assert_int_equal(take_rtr(s), token);
+	/* But silence is the end. */
+	stub_done(s->pds, oldest(s), 0, 0);
+	uet_ses_progress(s->ses, 1 + 2 * PROBE);
+	uet_ses_progress(s->ses, 1 + 3 * PROBE);
+	uet_ses_progress(s->ses, 1 + 3 * PROBE);
+	stub_done(s->pds, oldest(s), -ETIMEDOUT, 0);
+	assert_int_equal(s->rx_cnt, 1);
+	assert_int_equal(s->rx[0].res.err, -EIO);
+	side_free(s);
+}
+
 /* No PDC for the RTR: it is tried again. */
 static void rtr_waits(void **state)
 {
@@ -481,6 +617,9 @@ int main(void)
 		cmocka_unit_test(nowhere_to_call),
 		cmocka_unit_test(bad_restart),
 		cmocka_unit_test(rtr_fails),
+		cmocka_unit_test(rtr_again),
+		cmocka_unit_test(rtr_meets_new_life),
+		cmocka_unit_test(question_meets_new_life),
 		cmocka_unit_test(rtr_waits),
 		cmocka_unit_test(discarded),
 		cmocka_unit_test(headless),

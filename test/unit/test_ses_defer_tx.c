@@ -219,7 +219,7 @@ static void restarts(void **state)
 		assert_int_equal(p.req.eom, i == 9);
 		assert_int_equal(p.len - p.hdr_len, MTU);
 	}
-	assert_int_equal(rtr(s, &req), UET_RC_NO_MATCH);	/* one is enough */
+	assert_int_equal(rtr(s, &req), UET_RC_OK);	/* no news: repeated_rtr */
 	stub_done(s->pds, msg, 0, 0);
 	assert_int_equal(s->tx_cnt, 1);
 	assert_int_equal(s->tx[0].err, 0);
@@ -342,6 +342,39 @@ static void fails(void **state)
 	side_free(s);
 }
 
+/* The same RTR again is no news; another one, though, comes too late. */
+static void repeated_rtr(void **state)
+{
+	struct side *s = new_side(MTU);
+	struct uet_ses_req req = rtr_for(deferred(s), sizeof(data)), late = req;
+
+	(void)state;
+	late.target_token++;
+	assert_int_equal(rtr(s, &req), UET_RC_OK);
+	assert_int_equal(rtr(s, &req), UET_RC_OK);	/* not yet posted again */
+	assert_int_equal(rtr(s, &late), UET_RC_NO_MATCH);
+	uet_ses_progress(s->ses, 1);
+	assert_int_equal(rtr(s, &req), UET_RC_OK);
+	assert_int_equal(rtr(s, &late), UET_RC_NO_MATCH);
+	uet_ses_progress(s->ses, 2);
+	stub_respond_rc(s->pds, oldest(s), 0, UET_RESP_DEFAULT, UET_RC_OK);
+	stub_done(s->pds, oldest(s), 0, 0);
+	assert_true(uet_list_empty(&s->pds->msgs));
+	assert_int_equal(s->tx_cnt, 1);
+	assert_int_equal(s->tx[0].err, 0);
+	assert_int_equal(rtr(s, &req), UET_RC_NO_MATCH);
+	/* One that came early is kept until the attempt is over. */
+	send_to(s, UET_OP_SEND, sizeof(data), false);
+	req = rtr_for(0, sizeof(data));
+	req.initiator_token = uet_container_of(oldest(s), struct uet_ses_tx, msg)->token;
+	late = req;
+	late.target_token++;
+	assert_int_equal(rtr(s, &req), UET_RC_OK);
+	assert_int_equal(rtr(s, &req), UET_RC_OK);
+	assert_int_equal(rtr(s, &late), UET_RC_NO_MATCH);
+	side_free(s);
+}
+
 /* Deferred once more after its restart: it waits for the next RTR. */
 static void deferred_again(void **state)
 {
@@ -377,6 +410,7 @@ int main(void)
 		cmocka_unit_test(recalled_early),
 		cmocka_unit_test(bad_rtr),
 		cmocka_unit_test(fails),
+		cmocka_unit_test(repeated_rtr),
 		cmocka_unit_test(deferred_again),
 	};
 

@@ -95,13 +95,20 @@ struct uet_ses_watch {
  */
 bool uet_ses_watch_send(struct uet_ses *ses, struct uet_ses_tx *tx);
 
-/* @in waits for its source to restart it, by its wait. Returns false without memory. */
+/*
+ * @in waits for its source to restart it, by its wait. Whenever that has not happened for
+ * peer_timeout, or the source may have lost what it knew, the RTR goes again: a source that has
+ * nothing to restart refuses it. Returns false without memory.
+ */
 bool uet_ses_watch_in(struct uet_ses *ses, struct uet_ses_in *in);
 
 /* The note of a watch has ended: a peer that does not answer fails all that waits for it. */
 void uet_ses_watch_noted(struct uet_ses *ses, struct uet_ses_note *note, int err);
 
-/* @pdc vanishes; with @err < 0 its peer has lost what it knew. */
+/*
+ * @pdc vanishes; with @err < 0 its peer has lost what it knew. Sends that depended on that fail.
+ * What is awaited may be of the peer's new life, if there is one: it is asked for again.
+ */
 void uet_ses_watch_pdc_gone(struct uet_ses *ses, const struct uet_pdc *pdc, int err);
 
 /* Send the questions that are due. */
@@ -149,6 +156,9 @@ void uet_ses_defer_packet(struct uet_ses_in *in, const struct uet_ses_req *req, 
 
 /* No more packets of the first attempt at @in, deferred, which is on no flow, will come. */
 void uet_ses_defer_over(struct uet_ses_in *in);
+
+/* Send the RTR of @in, AWAIT, unless one is under way. Returns false without memory. */
+bool uet_ses_defer_call(struct uet_ses_in *in);
 
 /* The deferred message @in, on no unexpected list, goes to @rx; NULL: it is discarded. */
 void uet_ses_defer_take(struct uet_ses_in *in, struct uet_ses_rx *rx);

@@ -5,12 +5,19 @@
  *
  *   UNEX, deferred --- receive, or discard ---> AWAIT --- restart arrives ---> MATCHED, SINK
  *     first attempt's packets are swallowed       |  RTR, once the first attempt is over
+ *
+ * An RTR that was taken may come to nothing: its source died and is back, or could not send. So
+ * it is repeated after long silence (watch.c); a source that has nothing to restart refuses it.
  */
+#include <errno.h>
+
 #include "base/log.h"
 #include "ses/defer.h"
 
 /* At most this part of the memory that is left is given to one message. */
 #define SHARE 4
+
+#define MOST_RESETS 3	/* times that an RTR goes again, as its source knows it by its tokens */
 
 static struct uet_list *bucket(struct uet_ses *ses, uint32_t token)
 {
@@ -94,22 +101,29 @@ void uet_ses_defer_packet(struct uet_ses_in *in, const struct uet_ses_req *req, 
 	uet_ses_defer_over(in);
 }
 
-void uet_ses_defer_over(struct uet_ses_in *in)
+bool uet_ses_defer_call(struct uet_ses_in *in)
 {
 	struct uet_ses_dest dest;
 
-	if (in->state != UET_IN_AWAIT || in->note)
-		return;
+	if (in->note)
+		return true;
 	uet_ses_reply_dest(in, &dest);
 	in->note = uet_ses_note_send(in->ses, UET_OP_DEFERRABLE_RTR, &dest);
-	if (!in->note || !uet_ses_watch_in(in->ses, in)) {
-		uet_ses_in_fail(in, UET_RC_NULL);
-		return;
-	}
+	if (!in->note)
+		return false;
 	in->note->in = in;
 	in->note->initiator_token = in->initiator_token;
 	in->note->target_token = in->target_token;
 	in->note->request_length = in->request_length;
+	return true;
+}
+
+void uet_ses_defer_over(struct uet_ses_in *in)
+{
+	if (in->state != UET_IN_AWAIT || in->note)
+		return;
+	if (!uet_ses_defer_call(in) || !uet_ses_watch_in(in->ses, in))
+		uet_ses_in_fail(in, UET_RC_NULL);
 }
 
 void uet_ses_defer_take(struct uet_ses_in *in, struct uet_ses_rx *rx)
@@ -118,6 +132,8 @@ void uet_ses_defer_take(struct uet_ses_in *in, struct uet_ses_rx *rx)
 
 	in->rx = rx;
 	in->state = UET_IN_AWAIT;
+	in->call_at = 0;
+	in->resets = 0;
 	do {
 		in->target_token = ++ses->token_last;
 	} while (in->target_token == 0 || find(ses, in->target_token));
@@ -184,6 +200,9 @@ void uet_ses_defer_noted(struct uet_ses_note *note, int err)
 	if (!in)
 		return;
 	in->note = NULL;
+	/* A new life of the source does not know our PDC; the message, though, may be its own. */
+	if (err == -ECONNRESET && in->resets++ < MOST_RESETS && uet_ses_defer_call(in))
+		return;
 	if (err)
 		uet_ses_in_fail(in, UET_RC_NULL);
 	else if (note->tx.rc != UET_RC_OK)

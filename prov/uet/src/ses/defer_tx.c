@@ -139,15 +139,25 @@ static bool recallable(const struct uet_ses_tx *tx)
 	       (tx->deferred || !tx->restarted);
 }
 
+/* Is @tx already being restarted as the RTR @req, sent again, says? */
+static bool obeyed(const struct uet_ses_tx *tx, const struct uet_ses_req *req)
+{
+	uint32_t token = tx->recalled ? tx->recall_token : tx->target_token;
+
+	return (tx->recalled || tx->restarted) && token == req->target_token;
+}
+
 uint8_t uet_ses_defer_recall(struct uet_ses *ses, const struct uet_ses_req *req,
 			     const struct uet_addr *src)
 {
 	struct uet_ses_tx *tx = find(ses, req->initiator_token);
 
-	if (!tx || !uet_addr_same_host(&tx->dest.addr, src) || !recallable(tx))
+	if (!tx || !uet_addr_same_host(&tx->dest.addr, src))
 		return UET_RC_NO_MATCH;
 	if (req->request_length != tx->len)
 		return UET_RC_UNSUPPORTED_SIZE;
+	if (!recallable(tx))
+		return obeyed(tx, req) ? UET_RC_OK : UET_RC_NO_MATCH;
 	if (req->buffer_offset > tx->len)
 		return UET_RC_BAD_ADDR;
 	tx->recalled = true;

@@ -105,6 +105,8 @@ struct uet_ses_in {
 	struct uet_list token_link;	/* ses->awaits */
 	struct uet_list wait;		/* a watch's ins */
 	struct uet_ses_note *note;	/* its RTR, while under way */
+	uint64_t call_at;		/* when that goes again; 0: pause not begun */
+	uint8_t resets;			/* times that it met a PDC of an earlier life */
 	/* Rendezvous: where the rest is. */
 	bool rndv;			/* there is a rest */
 	uint8_t read_generation;

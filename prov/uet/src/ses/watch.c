@@ -4,7 +4,8 @@
  * matched receive the restart of its message. Such a wait may be long, but a dead peer must end
  * it. So each is asked now and then for a sign of life (NO_OP), often enough that the PDC that
  * carries the question never closes for idleness: a peer that lost its memory meanwhile shows by
- * not knowing that PDC any more.
+ * not knowing that PDC any more. A message that is awaited depends on no PDC: its RTR itself is
+ * repeated, less often, and tells whether it will ever come.
  */
 #include <errno.h>
 
@@ -61,9 +62,20 @@ static void take_all(struct uet_list *from, struct uet_list *to)
 	}
 }
 
+/* Call for what is awaited again as soon as may be. */
+static void call_soon(struct uet_ses *ses, struct uet_ses_watch *watch)
+{
+	struct uet_list *pos;
+
+	uet_list_for_each(pos, &watch->ins)
+		uet_list_entry(pos, struct uet_ses_in, wait)->call_at = 1;
+	ses->next = 0;
+}
+
 /*
  * Let go of what waits, and of the watch at last. Sends stay here until it is their turn, as who
- * hears of the first may start one with a fence, which counts all that are open.
+ * hears of the first may start one with a fence, which counts all that are open. A peer that has
+ * only forgotten (-ECONNRESET) may be in a new life, from which what is awaited comes.
  */
 static void fail(struct uet_ses *ses, struct uet_ses_watch *watch, int err)
 {
@@ -75,6 +87,10 @@ static void fail(struct uet_ses *ses, struct uet_ses_watch *watch, int err)
 
 		uet_list_del(first);
 		uet_ses_tx_finish(ses, uet_list_entry(first, struct uet_ses_tx, link), err);
+	}
+	if (err == -ECONNRESET && !uet_list_empty(&watch->ins)) {
+		call_soon(ses, watch);
+		return;
 	}
 	uet_list_init(&ins);
 	take_all(&watch->ins, &ins);
@@ -187,6 +203,22 @@ void uet_ses_watch_pdc_gone(struct uet_ses *ses, const struct uet_pdc *pdc, int 
 	}
 }
 
+/* RTRs whose messages have not come for long go again, without memory the next time. */
+static void call_again(struct uet_ses *ses, struct uet_ses_watch *watch, uint64_t now)
+{
+	struct uet_list *pos;
+
+	uet_list_for_each(pos, &watch->ins) {
+		struct uet_ses_in *in = uet_list_entry(pos, struct uet_ses_in, wait);
+
+		if (in->note)
+			continue;
+		if (in->call_at && (now < in->call_at || !uet_ses_defer_call(in)))
+			continue;
+		in->call_at = now + ses->cfg.pds.peer_timeout;
+	}
+}
+
 static void ask(struct uet_ses *ses, struct uet_ses_watch *watch, uint64_t now)
 {
 	if (watch->note)
@@ -196,6 +228,7 @@ static void ask(struct uet_ses *ses, struct uet_ses_watch *watch, uint64_t now)
 	if (now >= watch->ask_at) {
 		watch->note = uet_ses_note_send(ses, UET_OP_NO_OP, &watch->dest);
 		watch->ask_at = now + ses->cfg.probe_time;
+		call_again(ses, watch, now);
 	}
 	if (watch->note)
 		watch->note->watch = watch;
