@@ -377,6 +377,30 @@ static void close_cmd_overtakes_lost_acks(void **state)
 	sim_free(&s);
 }
 
+/* For as long as a peer may be silent: a link that is down one way is no reason to give up. */
+static void close_cmd_waits_for_the_way_back(void **state)
+{
+	uint32_t i;
+	struct sim s;
+
+	(void)state;
+	sim_two(&s, 12);
+	s.filter = lose_acks;
+	s.arg[0] = 1;
+	sim_read(&s, 0, 1, UET_MODE_RUD, 20, 50);
+	sim_run_for(&s, 2 * MSEC);
+	uet_pdc_drain(s.end[0].pds, sim_pdc(&s, 0));
+	sim_run_for(&s, s.end[1].pds->cfg.peer_timeout * 3 / 4);
+	assert_int_equal(sim_pdc(&s, 0)->state, UET_PDC_CLOSING);
+	s.arg[0] = 0;
+	assert_true(sim_run_done(&s, 5 * SEC));
+	for (i = 0; i < s.msg_cnt; i++)
+		assert_int_equal(s.msgs[i]->err, 0);
+	sim_run_for(&s, 5 * SEC);
+	assert_int_equal(sim_pdcs(&s, 0) + sim_pdcs(&s, 1), 0);
+	sim_free(&s);
+}
+
 /* An initiator that insists on closing: the data fails. */
 static void close_cmd_with_data_open_is_an_error(void **state)
 {
@@ -403,6 +427,7 @@ static void close_cmd_with_data_open_is_an_error(void **state)
 		assert_true(raw_silent(&r));
 	}
 	assert_int_equal(s.open, 1);
+	s.now += s.end[1].pds->cfg.peer_timeout;
 	raw_ctl(&r, UET_CTL_CLOSE_CMD, UET_PDS_F_AR, r.start + 1, 0);
 	raw_turn(&r);
 	h = raw_take(&r, NULL);
@@ -596,6 +621,7 @@ int main(void)
 		cmocka_unit_test(initiator_that_vanishes_frees_the_data),
 		cmocka_unit_test(close_waits_for_reads),
 		cmocka_unit_test(close_cmd_overtakes_lost_acks),
+		cmocka_unit_test(close_cmd_waits_for_the_way_back),
 		cmocka_unit_test(close_cmd_with_data_open_is_an_error),
 		cmocka_unit_test(data_before_the_first_ack),
 		cmocka_unit_test(strangers_are_not_learned),

@@ -98,7 +98,11 @@ static void rx_noop(struct uet_pds *pds, const struct uet_pds_hdr *h, const stru
 static void close_early(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
 			const struct uet_pkt *pkt)
 {
-	if (pdc->close_held++ < CLOSE_PATIENCE) {
+	uint64_t since = uet_max_u64(pdc->moved, pdc->busy_since);
+
+	/* A few that were lost in a row, or a link that is down for a while, prove nothing. */
+	if (pdc->close_held < CLOSE_PATIENCE || pds->now - since < pds->cfg.peer_timeout) {
+		pdc->close_held += pdc->close_held < CLOSE_PATIENCE;
 		pds->stats.drop_stale++;
 		uet_loss_hurry(pds, pdc);
 		return;
