@@ -164,6 +164,52 @@ static void small_message_does_not_wait_for_a_large_one(void **state)
 	sim_free(&s);
 }
 
+static enum sim_verdict lose_all(struct sim *s, int from, int to, const struct uet_pds_hdr *h)
+{
+	(void)from, (void)to, (void)h;
+	return s->arg[0] ? SIM_DROP : SIM_PASS;
+}
+
+/*
+ * A peer that is silent is dead for who only waited in line, too: all of it is over within one
+ * peer_timeout and the rounds that end it, whether the peer was known before or not.
+ */
+static void who_waits_in_line_fails_with_the_rest(void **state)
+{
+	uint64_t begin, limit;
+	struct uet_pdc *rud, *rod;
+	struct sim s;
+	uint32_t i;
+	int known;
+
+	(void)state;
+	for (known = 0; known < 2; known++) {
+		narrow(&s, 20);
+		s.filter = lose_all;
+		if (known) {
+			sim_post(&s, 0, 1, UET_MODE_RUD, 1, PLEN);
+			assert_true(sim_run_done(&s, SEC));
+		}
+		s.arg[0] = 1;
+		begin = s.now;
+		limit = s.end[0].pds->cfg.peer_timeout;
+		sim_post(&s, 0, 1, UET_MODE_RUD, 100, PLEN);
+		sim_post(&s, 0, 1, UET_MODE_ROD, 100, PLEN);
+		rud = pdc_of(&s, 0, UET_MODE_RUD, true);
+		rod = pdc_of(&s, 0, UET_MODE_ROD, true);
+		assert_true(waits(rod));
+		assert_int_equal(rod->flight_cnt, 0);
+		assert_true(rud->flight_cnt > 0);
+		sim_run_for(&s, limit - MSEC);
+		assert_int_equal(s.open, 2);
+		assert_true(sim_run_done(&s, limit / 2));
+		assert_true(s.now - begin < limit + limit / 2);
+		for (i = (uint32_t)known; i < s.msg_cnt; i++)
+			assert_int_equal(s.msgs[i]->err, -ETIMEDOUT);
+		sim_free(&s);
+	}
+}
+
 static void room_wakes_the_next(void **state)
 {
 	struct sim s;
@@ -350,6 +396,7 @@ int main(void)
 		cmocka_unit_test(wide_window_is_shared),
 		cmocka_unit_test(small_message_does_not_wait_for_a_large_one),
 		cmocka_unit_test(room_wakes_the_next),
+		cmocka_unit_test(who_waits_in_line_fails_with_the_rest),
 		cmocka_unit_test(losses_wake_the_next),
 		cmocka_unit_test(failing_pdcs_leave_the_line),
 		cmocka_unit_test(stopped_messages_leave_the_line),
