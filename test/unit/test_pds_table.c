@@ -183,18 +183,28 @@ static void closed_pdcs_are_remembered_for_a_while(void **state)
 	assert_int_equal(pds->lingers_pool.used, 1);
 }
 
+#define REMEMBERED	1024	/* by a table of few PDCs */
+#define COME_AND_GO	3000
+
 static void memory_of_closed_pdcs_is_bounded(void **state)
 {
+	static uint16_t ids[COME_AND_GO];
 	uint32_t i;
 
 	(void)state;
-	for (i = 0; i < 1000; i++)
-		close_now(accept_from(i, 7, i));
-	assert_int_equal(pds->lingers_pool.used, pds->cfg.max_pdc);
-	for (i = 0; i < 1000; i++) {
+	for (i = 0; i < COME_AND_GO; i++) {
+		ids[i] = accept_from(i, 7, i)->id;
+		close_now(uet_table_by_id(pds, ids[i]));
+	}
+	assert_int_equal(pds->lingers_pool.used, REMEMBERED);
+	for (i = 0; i < COME_AND_GO; i++) {
+		bool known = i >= COME_AND_GO - REMEMBERED;
 		struct uet_addr a = peer(i);
 
-		assert_int_equal(uet_linger_match(pds, &a, 7, i), i >= 1000 - pds->cfg.max_pdc);
+		/* A repeated SYN finds it by its source, a repeated close by its identifier. */
+		assert_int_equal(uet_linger_match(pds, &a, 7, i), known);
+		if (known)
+			assert_non_null(uet_linger_by_id(pds, ids[i]));
 	}
 }
 

@@ -371,7 +371,11 @@ void uet_pdc_reset(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t nack, bool 
 	struct uet_list dead, again;
 
 	if (!pdc->initiator || pdc->state >= UET_PDC_CLOSING) {
-		/* Who took the close remembers it: one that knows nothing of it has lost more. */
+		/*
+		 * Who took the close remembers it for a while: one that knows nothing of it has
+		 * lost more. Or its ACKs were lost for as long: that looks the same, and an error
+		 * is better than to wait for ever for what was lost.
+		 */
 		bool closed = pdc->initiator && pdc->state == UET_PDC_CLOSED;
 		int gone = closed ? 0 : -ECONNRESET;
 

@@ -479,7 +479,10 @@ struct uet_pdc *uet_table_next_dst(const struct uet_pds *pds, const struct uet_a
 struct uet_pdc *uet_table_by_peer(const struct uet_pds *pds, const struct uet_addr *src,
 				  uint16_t spdcid);
 
-/* Remember @pdc for cfg.linger; @closed: a target PDC closed by CLOSE_CMD @close_psn. */
+/*
+ * Remember @pdc for cfg.linger; @closed: a target PDC closed by CLOSE_CMD @close_psn. The oldest
+ * is forgotten earlier where more than 2 * cfg.max_pdc (at least 1024) would be remembered.
+ */
 void uet_linger_add(struct uet_pds *pds, const struct uet_pdc *pdc, bool closed,
 		    uint32_t close_psn);
 

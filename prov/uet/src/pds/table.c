@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #define ROLE_INITIATOR	0x10000u	/* in a hash key; target keys are plain PDCIDs */
-#define MIN_SLOTS	64u
+#define MIN_SLOTS	1024u
 #define ID_COUNT	65536u
 
 static uint32_t pow2_at_least(uint32_t n, uint32_t min, uint32_t max)
@@ -30,7 +30,8 @@ int uet_table_create(struct uet_pds *pds)
 	t->buckets = calloc(buckets, sizeof(t->buckets[0]));
 	t->linger_buckets = calloc(buckets, sizeof(t->linger_buckets[0]));
 	uet_pool_init(&pds->pdcs, sizeof(struct uet_pdc), 8, pds->cfg.max_pdc);
-	uet_pool_init(&pds->lingers_pool, sizeof(struct uet_linger), 32, pds->cfg.max_pdc);
+	/* As many as slots can name. A small table may have more PDCs than it holds come and go. */
+	uet_pool_init(&pds->lingers_pool, sizeof(struct uet_linger), 32, slots);
 	return t->slots && t->buckets && t->linger_buckets ? 0 : -ENOMEM;
 }
 
