@@ -236,6 +236,30 @@ static void forgotten(void **state)
 	side_free(s);
 }
 
+/*
+ * A question that is still in line at a PDC which the peer has forgotten goes to its new life, and
+ * gets an answer: what was parked in the old one must not take that for a sign of life.
+ */
+static void forgotten_before_asked(void **state)
+{
+	struct side *s = new_side();
+	struct uet_addr to = stub_addr(2, 4793);
+
+	(void)state;
+	park(s, &to);
+	side_pdc_gone(s, &to, UET_MODE_RUD, 0);
+	uet_ses_progress(s->ses, 1);
+	uet_ses_progress(s->ses, 1 + PROBE);
+	uet_ses_progress(s->ses, 1 + PROBE);
+	assert_int_equal(oldest(s)->pdc->mode, UET_MODE_ROD);
+	side_pdc_gone(s, &to, UET_MODE_ROD, -ECONNRESET);
+	assert_int_equal(s->tx_cnt, 1);
+	assert_int_equal(s->tx[0].err, -ECONNRESET);
+	stub_done(s->pds, oldest(s), 0, 0);
+	assert_true(uet_list_empty(&s->pds->msgs));
+	side_free(s);
+}
+
 /* When nothing is awaited any more the questions end, one that was under way included. */
 static void ends(void **state)
 {
@@ -272,6 +296,7 @@ int main(void)
 		cmocka_unit_test(context_is_gone),
 		cmocka_unit_test(done_may_send),
 		cmocka_unit_test(forgotten),
+		cmocka_unit_test(forgotten_before_asked),
 		cmocka_unit_test(ends),
 	};
 

@@ -38,6 +38,18 @@ void uet_ses_note_drop(struct uet_ses *ses, struct uet_ses_note *note)
 	uet_pool_put(&ses->note_pool, note);
 }
 
+/*
+ * A watch depends on the PDC of its question as soon as that is in line there: if the peer has
+ * forgotten the PDC, the question may go to a new life of it, which says nothing of the old one.
+ */
+static void goes_over(struct uet_ses_tx *tx)
+{
+	const struct uet_ses_note *note = uet_ses_note_of(tx);
+
+	if (note->watch)
+		note->watch->pdc = tx->msg.pdc;
+}
+
 void uet_ses_note_progress(struct uet_ses *ses, uint64_t now)
 {
 	while (!uet_list_empty(&ses->notes)) {
@@ -48,8 +60,11 @@ void uet_ses_note_progress(struct uet_ses *ses, uint64_t now)
 		uet_ses_note_of(tx)->posted = true;
 		tx->mode = uet_ses_side_mode(ses);
 		/* Once posted it may end, and be gone, before the call returns. */
-		if (uet_ses_tx_post(ses, tx, now) == 0)
+		if (uet_ses_tx_post(ses, tx, now) == 0) {
+			if (ses->active.prev == first)
+				goes_over(tx);
 			continue;
+		}
 		uet_ses_note_of(tx)->posted = false;
 		uet_list_add_after(&ses->notes, first);
 		ses->next = uet_min_u64(ses->next, now + ses->cfg.retry_time);
@@ -61,8 +76,7 @@ void uet_ses_note_header(struct uet_ses_tx *tx, struct uet_ses_req *req)
 {
 	const struct uet_ses_note *note = uet_ses_note_of(tx);
 
-	if (note->watch)
-		note->watch->pdc = tx->msg.pdc;
+	goes_over(tx);
 	req->som = true;
 	req->eom = true;
 	req->initiator_token = note->initiator_token;
