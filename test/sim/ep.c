@@ -71,6 +71,8 @@ static bool progress(struct uet_sim_ep *ep)
 	uet_pds_progress(ep->pds, now, idle);
 	if (idle)
 		ep->rounds = 0;
+	/* Nobody wakes us for what waits already: we take the next ones when the CPU is free. */
+	ep->more = costs && n > 0;
 	charge(ep, n > 0 ? n : 0);
 	if (costs)
 		return false;
@@ -83,7 +85,7 @@ static void set_alarm(struct uet_sim_ep *ep)
 	uint64_t now = uet_sim_net_now(ep->sim->net), at;
 	uint64_t next = uet_min_u64(uet_pds_next(ep->pds), uet_ses_next(ep->ses));
 
-	if (ep->rounds || (ep->queue_head != UET_SIM_NO_FLOW && !ep->blocked))
+	if (ep->more || (ep->queue_head != UET_SIM_NO_FLOW && !ep->blocked))
 		at = uet_max_u64(ep->busy_until, now + 1);
 	else
 		at = uet_max_u64(net_time(ep, next), now + NOT_AT_ONCE);
@@ -157,6 +159,7 @@ static void destroy_ses(struct uet_sim_ep *ep)
 	ep->rxq = NULL;
 	ep->pds = NULL;
 	ep->rounds = 0;
+	ep->more = false;
 	ep->blocked = false;
 }
 

@@ -99,6 +99,7 @@ struct uet_sim_ep {
 	uint32_t life;			/* changes when it dies and when it comes back */
 	uint32_t queue_head, queue_tail; /* flows that are to begin */
 	uint8_t rounds;			/* since acknowledgements were sent */
+	bool more;			/* packets may be waiting that arrived while it was busy */
 	bool stepping;
 	bool blocked;			/* the SES takes no operations now */
 	bool gone;			/* it has crashed and does not return */
