@@ -237,6 +237,52 @@ static void goes_back(void **state)
 	assert_true(m->finished);
 }
 
+/* What is sent for the first time overtakes a repetition that was lost. */
+static void goes_back_to_a_repetition(void **state)
+{
+	struct sim_msg *m = begin(UET_MODE_ROD, 6), *n;
+	int32_t i;
+
+	(void)state;
+	raw_nack(&r, UET_NACK_ROD_OOO, 6, r.start + 5, true);
+	raw_turn(&r);
+	for (i = 5; i <= 6; i++)
+		assert_int_equal(rel(raw_take_request(&r).psn), i);
+	raw_ack(&r, 5, 5);
+	n = sim_post(&s, 1, 0, UET_MODE_ROD, 1, 10);
+	raw_turn(&r);
+	assert_int_equal(rel(raw_take_request(&r).psn), 7);
+	raw_nack(&r, UET_NACK_ROD_OOO, 7, r.start + 6, true);
+	raw_turn(&r);
+	for (i = 6; i <= 7; i++)
+		assert_int_equal(rel(raw_take_request(&r).psn), i);
+	assert_true(raw_silent(&r));
+	raw_ack(&r, 7, 7);
+	assert_true(m->finished && n->finished);
+}
+
+/* The time-out of a packet is one of all before it, though they may have been repeated. */
+static void rod_packets_are_late_together(void **state)
+{
+	struct sim_msg *m = begin(UET_MODE_ROD, 6), *n;
+	int32_t i;
+
+	(void)state;
+	raw_nack(&r, UET_NACK_ROD_OOO, 6, r.start + 6, true);
+	raw_turn(&r);
+	assert_int_equal(rel(raw_take_request(&r).psn), 6);
+	raw_ack(&r, 5, 5);
+	n = sim_post(&s, 1, 0, UET_MODE_ROD, 1, 10);
+	raw_turn(&r);
+	assert_int_equal(rel(raw_take_request(&r).psn), 7);
+	assert_true(raw_silent(&r));
+	sim_run_for(&s, s.end[1].pds->cfg.cms.rto_min * 3 / 2);
+	for (i = 6; i <= 7; i++)
+		assert_int_equal(rel(raw_take_request(&r).psn), i);
+	raw_ack(&r, 7, 7);
+	assert_true(m->finished && n->finished);
+}
+
 static void go_back_out_of_range_is_ignored(void **state)
 {
 	(void)state;
@@ -433,6 +479,8 @@ int main(void)
 		T(opening_is_refused_for_a_while),
 		T(nack_teaches_the_target_pdcid),
 		T(goes_back),
+		T(goes_back_to_a_repetition),
+		T(rod_packets_are_late_together),
 		T(go_back_out_of_range_is_ignored),
 		T(renumbers),
 		T(busy_target_only_delays_the_time_out),

@@ -232,6 +232,11 @@ static void rod_refuses_gaps_once(void **state)
 	assert_int_equal(rel(h.payload), 1);
 	assert_int_equal(rel(h.psn), 2);
 	assert_true(raw_silent(&r));
+	/* The source has gone back, and what fills the gap is lost once more. */
+	raw_request(&r, m, 1, 2, UET_PDS_F_RETX, 0);
+	raw_request(&r, m, 2, 3, UET_PDS_F_RETX, 0);
+	expect_nack(UET_NACK_ROD_OOO, true);
+	assert_true(raw_silent(&r));
 	/* Again after a while, and at once for another gap. */
 	s.now += 2 * MSEC;
 	raw_request(&r, m, 5, 6, 0, 0);

@@ -246,12 +246,41 @@ void uet_loss_hurry(struct uet_pds *pds, struct uet_pdc *pdc)
 	uet_pdc_ready(pds, pdc);
 }
 
+/*
+ * When the RTO of @d, in flight, passes. While the peer works through what came before, it is not
+ * late (RFC 6298, 5.3); but what refusals say about others is no news of this one.
+ */
+static uint64_t due_at(const struct uet_pds *pds, const struct uet_pdc *pdc,
+		       const struct uet_txd *d)
+{
+	return uet_max_u64(d->when, pdc->acked) + uet_loss_rto(pds, pdc, d->retries);
+}
+
+/*
+ * A ROD target takes nothing behind what it misses. So one packet that is late speaks for all,
+ * those before it too, which may wait longer because they were repeated already.
+ */
+static bool all_late(const struct uet_pds *pds, const struct uet_pdc *pdc)
+{
+	uint32_t psn;
+
+	if (pdc->mode != UET_MODE_ROD)
+		return false;
+	for (psn = uet_tx_una(pdc); psn != pdc->tx_next; psn++) {
+		const struct uet_txd *d = uet_txd_at(pdc, psn);
+
+		if (d->state == UET_TXD_FLIGHT && due_at(pds, pdc, d) <= pds->now)
+			return true;
+	}
+	return false;
+}
+
 /* Packets in flight whose RTO has passed. Returns when the next one does. */
 static uint64_t check_flight(struct uet_pds *pds, struct uet_pdc *pdc)
 {
 	uint64_t next = UET_TIME_NEVER;
 	uint32_t psn, bytes = 0;
-	bool lost = false;
+	bool all = all_late(pds, pdc), lost = false;
 
 	for (psn = uet_tx_una(pdc); psn != pdc->tx_next; psn++) {
 		struct uet_txd *d = uet_txd_at(pdc, psn);
@@ -259,12 +288,8 @@ static uint64_t check_flight(struct uet_pds *pds, struct uet_pdc *pdc)
 
 		if (d->state != UET_TXD_FLIGHT)
 			continue;
-		/*
-		 * While the peer works through what came before, it is not late (RFC 6298, 5.3);
-		 * but what refusals say about others is no news of this one.
-		 */
-		due = uet_max_u64(d->when, pdc->acked) + uet_loss_rto(pds, pdc, d->retries);
-		if (due <= pds->now || (lost && pdc->mode == UET_MODE_ROD)) {
+		due = due_at(pds, pdc, d);
+		if (due <= pds->now || all) {
 			lost = true;
 			bytes += time_out(pds, pdc, psn);
 			continue;

@@ -66,6 +66,13 @@ static void repeat_trimmed(struct uet_pds *pds, struct uet_pdc *pdc, const struc
 							  &pds->stats.retx_goback));
 }
 
+/* Did @named, which was sent once and has arrived, leave after the last transmission of @d? */
+static bool overtook(const struct uet_txd *named, const struct uet_txd *d)
+{
+	return named->state == UET_TXD_FLIGHT && !named->retries &&
+	       (int32_t)(named->order - d->order) > 0;
+}
+
 /* The target of a ROD PDC misses @expected. */
 static void rewind_to(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
 		      uint32_t expected)
@@ -78,7 +85,8 @@ static void rewind_to(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet
 		return;
 	d = uet_txd_at(pdc, expected);
 	/* A packet that left before the last rewind caused this: it is already taken care of. */
-	if ((d->state != UET_TXD_FLIGHT && !d->timed_out) || is_outdated(d, h))
+	if ((d->state != UET_TXD_FLIGHT && !d->timed_out) ||
+	    (is_outdated(d, h) && !overtook(uet_txd_at(pdc, h->psn), d)))
 		return;
 	first = d->state == UET_TXD_FLIGHT ? d->bytes : 0;
 	bytes = uet_loss_go_back(pdc, expected, &pds->stats.retx_goback);

@@ -187,6 +187,7 @@ struct uet_pdc {
 	uint32_t rx_cack, rx_next, rx_hi, rx_clear;
 	uint32_t rx_ooo;	/* bits set: packets received beyond the first hole */
 	uint32_t gap_psn;	/* ROD: expected PSN of the last ROD_OOO */
+	uint32_t gap_last;	/* ROD: the last PSN that was refused */
 	bool gap_known;		/* the source was told of gap_psn */
 	uint32_t tx_clear;	/* source side: the peer keeps no answer up to here that we need */
 	uint64_t gap_when;	/* ns */

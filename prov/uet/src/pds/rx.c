@@ -116,12 +116,18 @@ void uet_rx_mark(struct uet_pdc *pdc, uint32_t psn)
 	update_cack(pdc);
 }
 
-/* Tell the source of a ROD PDC about a gap: once, and again only after a while. */
+/*
+ * Tell the source of a ROD PDC about a gap: once, and again only after a while, or when the
+ * source has gone back and what fills the gap was lost once more.
+ */
 static void refuse_order(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
 			 const struct uet_pkt *pkt)
 {
-	if (pdc->gap_known && pdc->gap_psn == pdc->rx_next &&
-	    pds->now - pdc->gap_when < pds->cfg.nack_retx_time)
+	bool known = pdc->gap_known && pdc->gap_psn == pdc->rx_next;
+	bool again = h->flags & UET_PDS_F_RETX && uet_psn_diff(h->psn, pdc->gap_last) <= 0;
+
+	pdc->gap_last = h->psn;
+	if (known && !again && pds->now - pdc->gap_when < pds->cfg.nack_retx_time)
 		return;
 	pdc->gap_known = true;
 	pdc->gap_psn = pdc->rx_next;
@@ -295,7 +301,7 @@ static void deliver(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_p
 		uet_nack_send(pds, pdc->id, h, pkt, answer.nack, 0);
 		/* What follows on a ROD PDC is out of order; the source knows that. */
 		pdc->gap_known = pdc->mode == UET_MODE_ROD;
-		pdc->gap_psn = h->psn;
+		pdc->gap_psn = pdc->gap_last = h->psn;
 		pdc->gap_when = pds->now;
 		return;
 	}
