@@ -295,9 +295,6 @@ static uint64_t check_flight(struct uet_pds *pds, struct uet_pdc *pdc)
 			continue;
 		}
 		next = uet_min_u64(next, due);
-		/* The target takes nothing before the oldest, which may have more patience. */
-		if (pdc->mode == UET_MODE_ROD)
-			break;
 	}
 	if (!lost)
 		return next;
