@@ -5,7 +5,8 @@
  * receiver's answer that all is there.
  *
  * UET_TEST_HOSTS, UET_TEST_PROVIDER: where and by what. UET_LAB_MIB (64): bytes of a transfer;
- * UET_LAB_MESSAGE (1048576): bytes of its messages; UET_LAB_REPEAT (1): how many transfers.
+ * UET_LAB_MESSAGE (1048576): bytes of its messages; UET_LAB_REPEAT (1): how many transfers;
+ * UET_LAB_ORDERED: with FI_ORDER_SAS, as MPI has it, although each message has a tag of its own.
  */
 #include "system/sys.h"
 
@@ -89,7 +90,7 @@ static void once(struct sys *s, struct sys_ep *e, struct transfer *t, uint64_t i
 
 static void transfer(struct sys *s, const void *arg)
 {
-	struct sys_opts opts = { .msg_order = FI_ORDER_SAS };
+	struct sys_opts opts = { .msg_order = getenv("UET_LAB_ORDERED") ? FI_ORDER_SAS : 0 };
 	size_t repeat = setting("UET_LAB_REPEAT", 1), bytes = setting("UET_LAB_MIB", 64) << 20;
 	struct transfer t = { .size = setting("UET_LAB_MESSAGE", 1 << 20) };
 	struct sys_ep e;
