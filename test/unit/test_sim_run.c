@@ -154,8 +154,8 @@ static void workloads(void **state)
 		"work=permutation; op=write; hosts=5; size=300k",
 		"work=permutation; op=read; hosts=5; size=300k",
 		"work=permutation; mode=rod; hosts=5; size=300k",
-		"work=incast; hosts=9; size=1M; joiners=2; join_time=100us; leavers=1; "
-		"leave_size=9",
+		("work=incast; hosts=9; size=1M; joiners=2; join_time=100us; leavers=1; "
+		 "leave_size=9"),
 		"work=alltoall; hosts=8; size=20000; outstanding=3",
 		"work=ring; hosts=6; size=100000; topology=clos2; hosts_per_leaf=2",
 		"work=poisson; hosts=8; flows=300; sizes=pareto; size_max=1M; topology=clos3",
