@@ -237,21 +237,13 @@ void uet_cms_on_ack(struct uet_cms_ccc *ccc, const struct uet_cms_ack *ack, uint
 /* Was the packet lost, as far as the network is concerned? */
 static bool is_loss(uint8_t code)
 {
-	switch (code) {
-	case UET_NACK_TRIMMED:
-	case UET_NACK_TRIMMED_LASTHOP:
-	case UET_NACK_PKT_NOT_RCVD:
-	case UET_NACK_RCVR_INFER_LOSS:
-	case UET_NACK_ROD_OOO:
-		return true;
-	default:
-		return false;
-	}
+	return uet_nack_is_trim(code) || code == UET_NACK_PKT_NOT_RCVD ||
+	       code == UET_NACK_RCVR_INFER_LOSS || code == UET_NACK_ROD_OOO;
 }
 
 static bool is_trim_or_shortage(uint8_t code)
 {
-	return code == UET_NACK_TRIMMED || code == UET_NACK_TRIMMED_LASTHOP ||
+	return uet_nack_is_trim(code) ||
 	       (code >= UET_NACK_NO_BITMAP && code <= UET_NACK_NO_RESOURCE);
 }
 

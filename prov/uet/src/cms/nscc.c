@@ -276,15 +276,10 @@ void uet_nscc_on_ack(struct uet_nscc *n, const struct uet_cms_cfg *cfg,
 	fulfil(n, cfg, trust, now);
 }
 
-static bool is_trim(uint8_t code)
-{
-	return code == UET_NACK_TRIMMED || code == UET_NACK_TRIMMED_LASTHOP;
-}
-
 void uet_nscc_on_nack(struct uet_nscc *n, const struct uet_cms_cfg *cfg, uint8_t code,
 		      uint32_t bytes, int64_t inflight, uint64_t now)
 {
-	if (is_trim(code)) {
+	if (uet_nack_is_trim(code)) {
 		update_avg(n, (double)(cfg->base_rtt ? cfg->base_rtt : n->base), bytes);
 		n->ignored += bytes;
 		/* With credits the target schedules the last hop itself. */

@@ -7,7 +7,6 @@
 #define MIN_TICK	(20 * UET_NSEC_PER_USEC)
 #define TICK_PACKETS	4u
 #define MAX_GAP		(10 * UET_NSEC_PER_MSEC) /* time not spent handing out that counts */
-#define STALE		(10 * UET_NSEC_PER_MSEC) /* credit that a source does not use so long */
 #define FAR		(1u << 16)	/* units: 16 MiB */
 #define RATE_PERCENT	99u
 #define MAX_QUIET	7u		/* doublings of the recovery of rel_rate */
@@ -106,7 +105,7 @@ struct uet_pacer_flow *uet_pacer_take(struct uet_pacer *p)
 /* The source of @f lives. What it did not use for long, it has forgotten. */
 static void touch(struct uet_pacer_flow *f, uint64_t now)
 {
-	if (now - f->used_at >= STALE)
+	if (now - f->used_at >= UET_CREDIT_STALE)
 		f->unused = 0;
 	f->used_at = now;
 }
@@ -258,7 +257,7 @@ static void serve_idle(struct uet_pacer *p, uint64_t now)
 	struct uet_pacer_flow *f = uet_list_entry(first, struct uet_pacer_flow, link);
 
 	uet_list_del(first);
-	if (now - f->used_at >= STALE) {
+	if (now - f->used_at >= UET_CREDIT_STALE) {
 		f->unused = 0;
 		return;
 	}

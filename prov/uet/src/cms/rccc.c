@@ -4,7 +4,6 @@
 #include "base/util.h"
 
 #define MAX_CREDIT	(1u << 30)	/* far below half the range of totals */
-#define STALE		(10 * UET_NSEC_PER_MSEC)
 #define MUTE_AFTER	4u		/* starvings */
 #define MAX_DOUBLINGS	10u
 
@@ -85,7 +84,7 @@ void uet_rccc_starve(struct uet_rccc *r, uint64_t now)
 
 void uet_rccc_wake(struct uet_rccc *r, uint64_t now)
 {
-	if (r->speculating || r->waits_since || now - r->sent_at < STALE)
+	if (r->speculating || r->waits_since || now - r->sent_at < UET_CREDIT_STALE)
 		return;
 	r->speculating = true;
 	r->credit = (int64_t)uet_max_u64(r->max / 3 * 2, r->mtu);

@@ -18,8 +18,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/util.h"
+
 #define UET_CREDIT_UNIT		256u		/* bytes */
 #define UET_CREDIT_MASK		0xffffffu	/* totals have 24 bits */
+
+/* ns: credit that was not used for so long is forgotten, at both ends. */
+#define UET_CREDIT_STALE	(10 * UET_NSEC_PER_MSEC)
 
 /* True when total @a is ahead of total @b. */
 static inline bool uet_credit_ahead(uint32_t a, uint32_t b)

@@ -4,9 +4,6 @@
 #include "base/util.h"
 #include "cms/cms.h"
 
-/* Granularity of the clock that RFC 6298 adds to the variance term: 100 us. */
-#define RTO_GRANULE (100 * UET_NSEC_PER_USEC)
-
 /* Base RTT before anything is known: the upper end of what UET is designed for. */
 #define GUESS (20 * UET_NSEC_PER_USEC)
 
@@ -67,7 +64,7 @@ uint64_t uet_rtt_rto(const struct uet_cms_rtt *rtt, const struct uet_cms_cfg *cf
 	uint64_t rto = cfg->rto_min;
 
 	if (rtt->srtt)
-		rto = uet_max_u64(rto, rtt->srtt + uet_max_u64(RTO_GRANULE, 4 * rtt->rttvar));
+		rto = uet_max_u64(rto, rtt->srtt + uet_rtt_margin(rtt));
 	if (rto >= cfg->rto_max)
 		return cfg->rto_max;
 	/* rto >= 1, so 63 doublings reach any ceiling without overflow before the check. */

@@ -10,6 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/util.h"
+
+/* Granularity of the clock that RFC 6298 adds to the variance term: 100 us. */
+#define UET_RTT_GRANULE (100 * UET_NSEC_PER_USEC)
+
 struct uet_cms_cfg;
 
 struct uet_cms_rtt {
@@ -35,6 +40,12 @@ bool uet_rtt_network(struct uet_cms_rtt *rtt, const struct uet_cms_cfg *cfg, uin
 
 /* Forget the base RTT: the route may have changed. The next sample is the new one. */
 void uet_rtt_forget_base(struct uet_cms_rtt *rtt);
+
+/* ns by which an acknowledgement may be later than the smoothed round trip (RFC 6298, 2.3). */
+static inline uint64_t uet_rtt_margin(const struct uet_cms_rtt *rtt)
+{
+	return uet_max_u64(UET_RTT_GRANULE, 4 * rtt->rttvar);
+}
 
 /* Retransmission time-out in ns for a packet that was already repeated @retries times. */
 uint64_t uet_rtt_rto(const struct uet_cms_rtt *rtt, const struct uet_cms_cfg *cfg,

@@ -73,6 +73,14 @@ static void burst_over(struct uet_timer *timer, void *arg, uint64_t now)
 	uet_ccc_wake(arg, uet_container_of(timer, struct uet_ccc, burst));
 }
 
+/* Nothing is known of the path to the peer of @ccc. */
+static void begin(struct uet_pds *pds, struct uet_ccc *ccc)
+{
+	uet_cms_init(&ccc->cms, &pds->cfg.cms);
+	uet_credit_reset(pds, ccc);
+	uet_spray_attach(pds, ccc);
+}
+
 static struct uet_ccc *create(struct uet_pds *pds, const struct uet_addr *peer)
 {
 	struct uet_ccc *ccc = uet_pool_get(&pds->cccs.pool);
@@ -87,9 +95,7 @@ static struct uet_ccc *create(struct uet_pds *pds, const struct uet_addr *peer)
 	uet_list_init(&ccc->waiting);
 	uet_list_init(&ccc->unused);
 	uet_timer_init(&ccc->burst, burst_over);
-	uet_cms_init(&ccc->cms, &pds->cfg.cms);
-	uet_credit_reset(pds, ccc);
-	uet_spray_attach(pds, ccc);
+	begin(pds, ccc);
 	pos = place_of(pds, peer);
 	*pos = ccc;
 	return ccc;
@@ -105,11 +111,8 @@ int uet_ccc_attach(struct uet_pds *pds, struct uet_pdc *pdc)
 		return -ENOMEM;
 	if (ccc->users == 0 && !uet_list_empty(&ccc->unused)) {
 		uet_list_del(&ccc->unused);
-		if (pds->now - ccc->unused_since > REMEMBERED) {
-			uet_cms_init(&ccc->cms, &pds->cfg.cms);
-			uet_credit_reset(pds, ccc);
-			uet_spray_attach(pds, ccc);
-		}
+		if (pds->now - ccc->unused_since > REMEMBERED)
+			begin(pds, ccc);
 	}
 	ccc->users++;
 	pdc->ccc = ccc;

@@ -148,8 +148,6 @@ void uet_loss_ooo(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t ooo)
 void uet_loss_delay(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint8_t code)
 {
 	struct uet_txd *d = uet_txd_at(pdc, psn);
-	uint64_t pause = pds->cfg.nack_retx_time;
-	unsigned int i;
 
 	if (d->state != UET_TXD_FLIGHT && d->state != UET_TXD_RETX)
 		return;
@@ -157,12 +155,9 @@ void uet_loss_delay(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint
 	/* It was behind a refused packet, and waits with it. */
 	if (pdc->mode == UET_MODE_ROD && d->state == UET_TXD_RETX && !d->nacks && pdc->nacked_cnt)
 		return;
-	for (i = 0; i < d->nacks && pause < pds->cfg.nack_retx_max; i++)
-		pause *= 2;
-	pause = uet_min_u64(pause, pds->cfg.nack_retx_max);
 	uet_ccc_refused(pds, pdc, code, uet_txd_leave(pdc, d), 0);
 	d->state = UET_TXD_DELAY;
-	d->when = pds->now + pause;
+	d->when = pds->now + uet_nack_pause(pds, d->nacks);
 	pdc->delay_cnt++;
 	pds->stats.retx_nack++;
 	if (d->nacks == 0) {

@@ -34,8 +34,8 @@ static bool is_outdated(const struct uet_txd *d, const struct uet_pds_hdr *h)
 	return d->state == UET_TXD_FLIGHT && d->retries && !(h->flags & UET_PDS_F_RETX);
 }
 
-/* Repeat the named packet as soon as the window allows. */
-static void repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h)
+/* Repeat the named packet as soon as the window allows; false when there is no need to. */
+static bool repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h)
 {
 	struct uet_txd *d = uet_txd_at(pdc, h->psn);
 	uint32_t bytes;
@@ -43,7 +43,7 @@ static void repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 
 	if (d->state == UET_TXD_DONE || d->state == UET_TXD_RETX || is_outdated(d, h) ||
 	    uet_psn_diff(h->psn, pdc->tx_cack) <= 0)
-		return;
+		return false;
 	rtt = uet_txd_elapsed(pds, d, h->flags & UET_PDS_F_RETX);
 	if (h->nack_code == UET_NACK_TRIMMED)
 		uet_spray_tell(pds, pdc, d, UET_CMS_PATH_TRIMMED);
@@ -53,15 +53,13 @@ static void repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 	if (bytes)
 		uet_ccc_refused(pds, pdc, h->nack_code, bytes, rtt);
 	uet_pdc_ready(pds, pdc);
+	return true;
 }
 
 /* A switch has cut the packet off. A ROD target takes nothing that follows it. */
 static void repeat_trimmed(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h)
 {
-	uint64_t before = pds->stats.retx_nack;
-
-	repeat_now(pds, pdc, h);
-	if (pdc->mode == UET_MODE_ROD && pds->stats.retx_nack != before)
+	if (repeat_now(pds, pdc, h) && pdc->mode == UET_MODE_ROD)
 		uet_ccc_forget(pds, pdc, uet_loss_go_back(pdc, h->psn + 1,
 							  &pds->stats.retx_goback));
 }
@@ -154,6 +152,15 @@ static void rx_normal(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet
 		uet_loss_delay(pds, pdc, h->psn, h->nack_code);
 		break;
 	}
+}
+
+uint64_t uet_nack_pause(const struct uet_pds *pds, uint8_t nacks)
+{
+	uint64_t pause = pds->cfg.nack_retx_time;
+
+	for (; nacks && pause < pds->cfg.nack_retx_max; nacks--)
+		pause *= 2;
+	return uet_min_u64(pause, pds->cfg.nack_retx_max);
 }
 
 bool uet_nack_is_fatal(uint8_t code)

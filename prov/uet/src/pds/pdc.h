@@ -708,6 +708,9 @@ void uet_nack_send(struct uet_pds *pds, uint16_t spdcid, const struct uet_pds_hd
 /* Does @code, which came with a NACK, refuse for good what it refuses? */
 bool uet_nack_is_fatal(uint8_t code);
 
+/* How long to wait in ns after a refusal for lack of resources, the last of @nacks + 1. */
+uint64_t uet_nack_pause(const struct uet_pds *pds, uint8_t nacks);
+
 /* A NACK arrived. */
 void uet_nack_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct uet_pkt *pkt);
 

@@ -447,7 +447,6 @@ void uet_rudi_rx_nack(struct uet_pds *pds, const struct uet_pds_hdr *h, const st
 {
 	struct uet_rudi_txd *d = find(pds, h, pkt->src);
 	uint64_t pause = 0;
-	unsigned int i;
 
 	if (!d) {
 		pds->stats.drop_stale++;
@@ -462,11 +461,8 @@ void uet_rudi_rx_nack(struct uet_pds *pds, const struct uet_pds_hdr *h, const st
 	heard(pds, d->rm);
 	if (d->refused)
 		return;		/* a copy, or the refusal of an earlier transmission */
-	if (h->nack_code != UET_NACK_TRIMMED && h->nack_code != UET_NACK_TRIMMED_LASTHOP) {
-		pause = pds->cfg.nack_retx_time;
-		for (i = 0; i < d->nacks && pause < pds->cfg.nack_retx_max; i++)
-			pause *= 2;
-		pause = uet_min_u64(pause, pds->cfg.nack_retx_max);
+	if (!uet_nack_is_trim(h->nack_code)) {
+		pause = uet_nack_pause(pds, d->nacks);
 		if (d->nacks < NACK_DOUBLINGS)
 			d->nacks++;
 	}

@@ -18,22 +18,6 @@
 #define RUN_PART	8u	/* of the window */
 #define RUN_PACKETS	2u	/* full ones, at least */
 #define REROUTE_RTTS	10u	/* round trips of nothing but trouble before a ROD PDC moves */
-#define GRANULE		(100 * UET_NSEC_PER_USEC)
-
-static uint32_t window(const struct uet_ccc *ccc)
-{
-	return uet_cms_cwnd(&ccc->cms);
-}
-
-static uint64_t round_trip(const struct uet_ccc *ccc)
-{
-	return ccc->cms.rtt.srtt;
-}
-
-static uint64_t variation(const struct uet_ccc *ccc)
-{
-	return ccc->cms.rtt.rttvar;
-}
 
 /* ---- memory ---- */
 
@@ -93,7 +77,8 @@ void uet_spray_unlane(struct uet_pds *pds, struct uet_pdc *pdc)
 
 static uint32_t run_limit(const struct uet_pds *pds, const struct uet_ccc *ccc)
 {
-	uint64_t limit = uet_max_u64(window(ccc) / RUN_PART, RUN_PACKETS * pds->cfg.cms.mtu);
+	uint64_t limit = uet_max_u64(uet_cms_cwnd(&ccc->cms) / RUN_PART,
+				     RUN_PACKETS * pds->cfg.cms.mtu);
 
 	return (uint32_t)uet_min_u64(limit, RUN_MAX);
 }
@@ -168,7 +153,7 @@ uint8_t uet_spray_again(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t old)
 /* What happens to a ROD PDC says little about other paths than its own. */
 static void rod_told(struct uet_pds *pds, struct uet_pdc *pdc, enum uet_cms_path_event event)
 {
-	uint64_t rtts = REROUTE_RTTS * round_trip(pdc->ccc);
+	uint64_t rtts = REROUTE_RTTS * pdc->ccc->cms.rtt.srtt;
 
 	if (event == UET_CMS_PATH_GOOD)
 		pdc->trouble = 0;
@@ -209,17 +194,17 @@ void uet_spray_timeout(struct uet_pds *pds, struct uet_pdc *pdc)
 
 uint64_t uet_spray_late(const struct uet_pdc *pdc, const struct uet_txd *d)
 {
-	const struct uet_ccc *ccc = pdc->ccc;
+	const struct uet_cms_rtt *rtt = &pdc->ccc->cms.rtt;
 
-	if (uet_likely(!pdc->lanes) || pdc->overtook < d->when || !round_trip(ccc))
+	if (uet_likely(!pdc->lanes) || pdc->overtook < d->when || !rtt->srtt)
 		return UET_TIME_NEVER;
-	return d->when + 2 * round_trip(ccc) + uet_max_u64(GRANULE, 4 * variation(ccc));
+	return d->when + 2 * rtt->srtt + uet_rtt_margin(rtt);
 }
 
 uint32_t uet_spray_recover(struct uet_pdc *pdc, uint32_t ooo)
 {
 	const struct uet_cms_cfg *cfg = pdc->ccc->cms.cfg;
-	uint64_t cwnd = window(pdc->ccc), limit;
+	uint64_t cwnd = uet_cms_cwnd(&pdc->ccc->cms), limit;
 
 	if (pdc->recovery && uet_psn_diff(pdc->tx_cack, pdc->recovery_psn) < 0)
 		return 0;

@@ -178,6 +178,12 @@ int uet_pds_unpack(struct uet_pds_hdr *h, const uint8_t *buf, size_t len);
  */
 size_t uet_pds_pack(const struct uet_pds_hdr *h, uint8_t *buf);
 
+/* True for the NACK codes of requests that a switch has trimmed. */
+static inline bool uet_nack_is_trim(uint8_t code)
+{
+	return code == UET_NACK_TRIMMED || code == UET_NACK_TRIMMED_LASTHOP;
+}
+
 /* True for RUD_REQ, ROD_REQ and their CC forms. */
 static inline bool uet_pds_is_request(uint8_t type)
 {
