@@ -89,7 +89,7 @@ simulate() { tools/sim-sweep.sh -b "$1" -j "$uet_jobs" "$2" "$3"; }
 
 under_valgrind() {
 	local kinds=definite,indirect,possible
-	UET_TIME_SCALE=20 UET_TEST_WRAPPER="valgrind --quiet --error-exitcode=99 \
+	UET_TIME_SCALE=20 UET_TEST_SHORT=1 UET_TEST_WRAPPER="valgrind --quiet --error-exitcode=99 \
 		--leak-check=full --errors-for-leak-kinds=$kinds --show-leak-kinds=$kinds \
 		--suppressions=$uet_top/test/valgrind.supp" unit "$1"
 }

@@ -8,6 +8,7 @@
 #include "pds_sim.h"
 
 #define SEEDS 150
+#define SEEDS_SHORT 25		/* UET_TEST_SHORT: where a seed takes seconds, under valgrind */
 
 static uint64_t only_seed;
 static bool only, trace;
@@ -204,9 +205,13 @@ static void one_seed_of_restarts(uint64_t seed)
 
 static void all_seeds(void (*one)(uint64_t seed))
 {
-	uint64_t seed;
+	uint64_t seed = 0, end = getenv("UET_TEST_SHORT") ? SEEDS_SHORT : SEEDS;
 
-	for (seed = only ? only_seed : 0; seed < (only ? only_seed + 1 : SEEDS); seed++) {
+	if (only) {
+		seed = only_seed;
+		end = only_seed + 1;
+	}
+	for (; seed < end; seed++) {
 		fprintf(stderr, "\rseed %llu ", (unsigned long long)seed);
 		one(seed);
 	}
