@@ -58,6 +58,7 @@ static const struct {
 	size_t offset;
 	bool def;
 } flags[] = {
+	{ "FI_UET_BURST", offsetof(struct uet_config, burst), true },
 	{ "FI_UET_GSO", offsetof(struct uet_config, gso), true },
 	{ "FI_UET_GRO", offsetof(struct uet_config, gro), true },
 	{ "FI_UET_HMEM_CUDA", offsetof(struct uet_config, hmem_cuda), true },

@@ -113,6 +113,10 @@ static const struct param params[] = {
 };
 
 static const struct flag flags[] = {
+	{ "burst", AT(burst), true,
+	  "Hold small messages that follow others to the same peer closely, until the "
+	  "application looks at a queue or counter or 60000 bytes wait, so that they leave "
+	  "together. Without effect on automatic progress." },
 	{ "gso", AT(gso), true,
 	  "Hand several packets to the kernel in one piece (UDP_SEGMENT) where it can." },
 	{ "gro", AT(gro), true,

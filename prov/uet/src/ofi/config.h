@@ -25,6 +25,7 @@ struct uet_config {
 	uint32_t mtu;		/* FI_UET_MTU: payload bytes per packet, 0 = from the path */
 	size_t inject_size;	/* FI_UET_INJECT_SIZE */
 	size_t sndbuf, rcvbuf;	/* FI_UET_SNDBUF, FI_UET_RCVBUF: bytes */
+	bool burst;		/* FI_UET_BURST */
 	bool gso, gro;		/* FI_UET_GSO, FI_UET_GRO */
 	uint32_t paths;		/* FI_UET_PATHS: source ports of an endpoint, 0 = by interface */
 	uint32_t dscp_data;	/* FI_UET_DSCP_DATA */

@@ -33,6 +33,7 @@ int uet_fep_progress_locked(struct uet_fep *fep)
 	uint64_t now = uet_clock_ns();
 	int n = fep->nic->ops->rx(fep->nic, pkts, FEP_RX_BATCH);
 
+	fep->burst = (struct uet_burst){ 0 };
 	if (uet_unlikely(fep->stats_at) && now >= fep->stats_at)
 		uet_stats_tick(fep, now);
 	if (n > 0) {
@@ -52,6 +53,17 @@ int uet_fep_progress_locked(struct uet_fep *fep)
 	fep->rounds = 0;
 	uet_pds_progress(fep->pds, now, true);
 	return n;
+}
+
+void uet_fep_posted(struct uet_fep *fep, fi_addr_t dest, size_t len, uint64_t flags,
+		    uint64_t now)
+{
+	bool ends = uet_burst_ends(&fep->burst, dest, len, now);
+
+	if (flags & FI_MORE)
+		return;
+	if (ends || !uet_config.burst || fep->domain->auto_progress)
+		uet_pds_flush(fep->pds);
 }
 
 uint64_t uet_fep_call_locked(struct uet_fep *fep)

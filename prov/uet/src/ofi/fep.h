@@ -9,6 +9,7 @@
 #define UET_OFI_FEP_H
 
 #include "base/pool.h"
+#include "ofi/burst.h"
 #include "ofi/ofi.h"
 
 struct uet_fep {
@@ -26,6 +27,7 @@ struct uet_fep {
 	size_t staged;			/* bytes in them */
 	uint32_t detached;		/* sends reported complete but not yet acknowledged */
 	uint8_t rounds;			/* progress rounds since acknowledgements were sent */
+	struct uet_burst burst;		/* posts since the last progress */
 	uint64_t stats_from;		/* ns: started at */
 	uint64_t stats_at;		/* ns: next block of statistics in the log; 0: none */
 	uint64_t trigger_round;		/* when it was last full; under the triggers' run_lock */
@@ -63,6 +65,14 @@ void uet_fep_progress(struct uet_fep *fep);
 
 /* As above, with the lock held. Returns the number of packets received (or a negative errno). */
 int uet_fep_progress_locked(struct uet_fep *fep);
+
+/*
+ * An operation of @len bytes for @dest with @flags (fi_* ones of its call) was posted: hand it to
+ * the NIC unless more is likely to follow (FI_MORE, burst.h). With the lock held; @now as in the
+ * call that posted it.
+ */
+void uet_fep_posted(struct uet_fep *fep, fi_addr_t dest, size_t len, uint64_t flags,
+		    uint64_t now);
 
 /*
  * A receive was posted: if it has to call for its message (a deferred one), do so now. With the

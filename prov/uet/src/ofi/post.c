@@ -225,8 +225,9 @@ static int post_locked(struct uet_ep *ep, struct uet_rma_op *op)
 				 post_one(ep, op, &dest, seg, stages);
 	if (ret)
 		uet_hmem_finish(ep->fep, stages, false);
-	else if (!(op->flags & FI_MORE))
-		uet_pds_flush(ep->fep->pds);
+	else
+		uet_fep_posted(ep->fep, op->dest, op->opcode == UET_OP_READ ? 0 : op->len,
+			       op->flags, uet_clock_ns());
 	return ret;
 }
 

@@ -219,7 +219,9 @@ static int describe_send(struct uet_ep *ep, const struct uet_send_args *args,
 
 static ssize_t send_locked(struct uet_ep *ep, const struct uet_send_args *args)
 {
+	uint64_t now = uet_clock_ns();
 	struct uet_ses_tx *tx;
+	size_t len;
 	int ret;
 
 	if (uet_pieces_block(ep, args->flags))
@@ -228,8 +230,9 @@ static ssize_t send_locked(struct uet_ep *ep, const struct uet_send_args *args)
 	if (!tx)
 		return -FI_EAGAIN;
 	ret = describe_send(ep, args, tx);
+	len = tx->len;
 	if (!ret)
-		ret = uet_ses_send(ep->fep->ses, tx, uet_clock_ns());
+		ret = uet_ses_send(ep->fep->ses, tx, now);
 	if (ret) {
 		uet_hmem_finish(ep->fep, tx->stage, false);
 		uet_ses_tx_put(ep->fep->ses, tx);
@@ -237,8 +240,7 @@ static ssize_t send_locked(struct uet_ep *ep, const struct uet_send_args *args)
 	}
 	if (args->silent)
 		ep->fep->detached++;
-	if (!(args->flags & FI_MORE))
-		uet_pds_flush(ep->fep->pds);
+	uet_fep_posted(ep->fep, args->dest, len, args->flags, now);
 	return 0;
 }
 
