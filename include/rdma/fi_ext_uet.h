@@ -158,6 +158,9 @@ struct fi_uet_stats {
 	/* Packet delivery contexts (PDC). */
 	uint64_t pdc_opened, pdc_accepted, pdc_closed, pdc_failed;
 	uint64_t pdcs;			/* that exist now: the only number that falls, too */
+	/* Of the repetitions that left: those whose first transmission had arrived, as its answer
+	 * told. Receivers know of more (rx_duplicates). */
+	uint64_t retx_needless;
 };
 
 /* fi_uet_pdc_stats.mode and .phase */
@@ -200,6 +203,17 @@ struct fi_uet_pdc_stats {
 	uint64_t inflight;		/* bytes in flight */
 	uint64_t credit;		/* bytes that the peer has granted, if it does so; or 0 */
 	uint64_t srtt, base_rtt;	/* smoothed and shortest round trip, ns; 0: not known */
+	/* As in struct fi_uet_stats, of this context. */
+	uint64_t retx_timeout, retx_sack, retx_nack, retx_goback, retx_trim, retx_needless;
+	uint64_t rx_duplicates;
+	uint64_t tx_sacks, rx_sacks;
+	uint64_t rx_marked, tx_marked_acks;
+	uint64_t tx_nacks;
+	uint64_t drop_stale;
+	uint64_t tx_nack_code[FI_UET_STATS_NACKS];
+	uint64_t rx_nack_code[FI_UET_STATS_NACKS];
+	/* The same, of all contexts with this peer, from their first on. */
+	uint64_t rtt[FI_UET_STATS_RTTS];
 };
 
 struct fi_uet_stats_ops {

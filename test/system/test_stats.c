@@ -86,6 +86,29 @@ static struct fi_uet_pdc_stats find_pdc(struct sys_ep *e, const uint8_t *name, i
 	sys_fail(__FILE__, __LINE__, "no PDC of that kind among %zd", n);
 }
 
+/* The endpoint has had no other PDC than @pdc. */
+static void check_same(const struct fi_uet_stats *st, const struct fi_uet_pdc_stats *pdc)
+{
+	unsigned int i;
+
+	expect_eq(pdc->retx_timeout, st->retx_timeout);
+	expect_eq(pdc->retx_sack, st->retx_sack);
+	expect_eq(pdc->retx_nack, st->retx_nack);
+	expect_eq(pdc->retx_goback, st->retx_goback);
+	expect_eq(pdc->retx_trim, st->retx_trim);
+	expect_eq(pdc->retx_needless, st->retx_needless);
+	expect_eq(pdc->rx_duplicates, st->rx_duplicates);
+	expect_eq(pdc->tx_sacks, st->tx_sacks);
+	/* Of these some do not find out which PDC they are for, or come before there is one. */
+	expect(pdc->rx_sacks <= st->rx_sacks, "SACKs");
+	expect(pdc->rx_nacks <= st->rx_nacks && pdc->tx_nacks <= st->tx_nacks, "NACKs");
+	expect_eq(sum(pdc->tx_nack_code, FI_UET_STATS_NACKS), pdc->tx_nacks);
+	for (i = 0; i < FI_UET_STATS_NACKS; i++)
+		expect_eq(pdc->rx_nack_code[i], st->rx_nack_code[i]);
+	for (i = 0; i < FI_UET_STATS_RTTS; i++)
+		expect_eq(pdc->rtt[i], st->rtt[i]);
+}
+
 /* ---- messages ---- */
 
 static void send_all(struct sys_ep *e, size_t len)
@@ -140,6 +163,7 @@ static void check_sender(struct sys_ep *e, const uint8_t *peer, int mode)
 	expect_eq(pdc.tx_packets, st.tx_data);
 	expect_eq(pdc.retx, st.retx);
 	expect_eq(pdc.tx_psn - pdc.start_psn, st.tx_acked);
+	check_same(&st, &pdc);
 	expect_eq(pdc.tx_flight + pdc.tx_unsent + pdc.tx_refused + pdc.inflight, 0);
 	expect(pdc.tx_bytes > MSGS * LEN && pdc.tx_bytes <= st.tx_bytes, "bytes of the PDC");
 	expect(pdc.cwnd > 0 && pdc.srtt > 0, "a window and a round trip");
@@ -197,6 +221,10 @@ static void counters(struct sys *s, const void *arg)
 /* A socket with next to no room: packets are lost, and the counters say so. */
 static void losses(struct sys *s, const void *arg)
 {
+	const struct sys_opts *opts = arg;
+	int mode = opts->msg_order ? FI_UET_PDC_ROD : FI_UET_PDC_RUD;
+	uint8_t peer[SYS_NAME_MAX] = { 0 };
+	struct fi_uet_pdc_stats pdc;
 	struct fi_uet_stats st, other;
 	struct sys_op op = { 0 };
 	uint8_t *buf = sys_alloc(BIG);
@@ -205,6 +233,8 @@ static void losses(struct sys *s, const void *arg)
 	setenv("FI_UET_RCVBUF", "4096", 1);
 	sys_open(&e, arg);
 	sys_connect(s, &e);
+	sys_tell(s, !s->rank, e.name, sizeof(e.name));
+	sys_hear(s, !s->rank, peer, sizeof(peer), &e);
 	if (s->rank == 0)
 		sys_trecv(&e, FI_ADDR_UNSPEC, buf, BIG, 1, 0, &op);
 	sys_barrier(s, &e);
@@ -217,11 +247,15 @@ static void losses(struct sys *s, const void *arg)
 		sys_verify(buf, BIG, 2);
 	sys_barrier(s, &e);
 	st = read_stats(&e.ep->fid);
+	pdc = find_pdc(&e, peer, s->rank, mode);
 	check_consistent(&st);
+	check_same(&st, &pdc);
 	sys_tell(s, !s->rank, &st, sizeof(st));
 	sys_hear(s, !s->rank, &other, sizeof(other), NULL);
 	if (s->rank == 1) {
 		expect(st.retx > 0, "packets repeated");
+		expect_eq(pdc.retx, st.retx);
+		expect(st.retx_needless <= st.retx, "needless ones are repetitions");
 		expect_eq(st.tx_acked, st.tx_data - st.retx);
 		expect(other.rx_data < st.tx_data, "fewer packets arrived than were sent");
 		expect(other.drop_socket > 0, "the receiver's socket was full");

@@ -187,6 +187,7 @@ static void layout(void **state)
 	(void)state;
 	assert_int_equal(offsetof(struct fi_uet_pdc_stats, start_psn), 48);
 	assert_int_equal(offsetof(struct fi_uet_pdc_stats, tx_packets), 80);
+	assert_int_equal(offsetof(struct fi_uet_pdc_stats, retx_timeout), 176);
 	assert_int_equal(sizeof(struct fi_uet_pdc_stats) % 8, 0);
 	assert_int_equal(sizeof(struct fi_uet_stats) % 8, 0);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Statistics in the log. */
 #include "test_ofi_device.h"
+#include "pds/pdc.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,6 +111,7 @@ static void everything_there_is(void **state)
 	st->retx_nack = 7;	/* 3 and the trimmed ones */
 	st->retx_trim = 4;
 	st->retx_goback = 5;
+	st->retx_needless = 3;
 	st->rx_duplicate = 6;
 	st->tx_sack = 7;
 	st->rx_marked = 8;
@@ -125,14 +127,47 @@ static void everything_there_is(void **state)
 	uet_stats_stop(&b->fep[1], uet_clock_ns());
 	capture_end(&c);
 	assert_int_equal(count(c.text, "repeated: sent 11, after time-out 1, after SACK 2, "
-			       "after NACK 3, after trimming 4, gone back 5, received twice 6\n"),
-			 1);
+			       "after NACK 3, after trimming 4, gone back 5, needless 3, "
+			       "received twice 6\n"), 1);
 	assert_int_equal(count(c.text, "signals: SACKs sent 7, ECN marks seen 8, marks told 9, "
 			       "marks heard 10\n"), 1);
 	assert_int_equal(count(c.text, "NACKs sent: ROD_OOO 12, others 13\n"), 1);
 	assert_int_equal(count(c.text, "NACKs received: NO_RESOURCE 14\n"), 1);
 	assert_int_equal(count(c.text, "round trips in us: 64+: 2, 4096+: 1; median 64+, "
 			       "99 %: 64+\n"), 1);
+}
+
+/* The same of a PDC. */
+static void everything_of_a_context(void **state)
+{
+	static struct uet_pds_nacks nacks;
+	struct bench *b = *state;
+	struct capture c;
+	struct uet_pdc *pdc;
+
+	set_stats("exit");
+	bench_start(b, 0);
+	bench_send(b, 0, 5000);
+	pdc = uet_list_entry(uet_list_first(&b->fep[0].pds->all), struct uet_pdc, all);
+	pdc->tx_sent += 21;
+	pdc->counts = (struct uet_pds_pdc_counts){
+		.retx_rto = 1, .retx_sack = 2, .retx_nack = 7, .retx_trim = 4, .retx_goback = 5,
+		.retx_needless = 6, .tx_sack = 8, .rx_sack = 9, .rx_marked = 10,
+		.rx_marked_ack = 11, .tx_nack = 12, .rx_nack = 13, .rx_duplicate = 14,
+		.drop_stale = 15,
+	};
+	nacks.rx[UET_NACK_ROD_OOO] = 12;
+	nacks.rx[31] = 1;
+	nacks.tx[UET_NACK_NO_RESOURCE] = 12;
+	pdc->nacks = &nacks;
+	capture_begin(&c);
+	uet_stats_stop(&b->fep[0], uet_clock_ns());
+	capture_end(&c);
+	pdc->nacks = NULL;
+	assert_int_equal(count(c.text, ", repeated 21 (time-out 1, SACK 2, NACK 3, trimming 4, "
+			       "gone back 5, needless 6), NACKs 13 (ROD_OOO 12, others 1), "
+			       "NACKs sent 12 (NO_RESOURCE 12), SACKs 9, SACKs sent 8, marks 11, "
+			       "marks seen 10, received twice 14, stale 15; received 0"), 1);
 }
 
 /* Of very many PDCs only the first ones are shown. */
@@ -183,6 +218,7 @@ int main(void)
 		BENCH_TEST(off_says_nothing),
 		BENCH_TEST(block_at_exit),
 		BENCH_TEST(everything_there_is),
+		BENCH_TEST(everything_of_a_context),
 		BENCH_TEST(many_contexts),
 		BENCH_TEST(every_so_often),
 	};

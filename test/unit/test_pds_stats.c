@@ -60,6 +60,105 @@ static void both_sides_agree(void **state)
 	assert_int_equal(a->rtt.count[0], 0);
 }
 
+/* The only PDC of @end, if it is not forgotten yet, has counted what all of the FEP have. */
+static void check_pdc(int end)
+{
+	const struct uet_pds_stats *st = sim_stats(&s, end);
+	const struct uet_pdc *pdc = sim_pdc(&s, end);
+	const struct uet_pds_pdc_counts *c;
+	uint64_t tx = 0;
+	int i;
+
+	assert_non_null(pdc);
+	c = &pdc->counts;
+	assert_int_equal(c->retx_rto, st->retx_rto);
+	assert_int_equal(c->retx_sack, st->retx_sack);
+	assert_int_equal(c->retx_nack, st->retx_nack);
+	assert_int_equal(c->retx_goback, st->retx_goback);
+	assert_int_equal(c->retx_trim, st->retx_trim);
+	assert_int_equal(c->retx_needless, st->retx_needless);
+	assert_int_equal(c->tx_sack, st->tx_sack);
+	/* Some do not find out which PDC they are for. */
+	assert_int_equal(c->rx_nack, sum(st->nack_rx_code));
+	assert_true(c->rx_sack <= st->rx_sack && c->rx_sack + c->drop_stale >= st->rx_sack);
+	assert_true(c->tx_nack <= st->tx_nack);
+	assert_int_equal(c->rx_marked, st->rx_marked);
+	assert_int_equal(c->tx_marked_ack, st->tx_marked_ack);
+	assert_int_equal(c->rx_duplicate, st->rx_duplicate);
+	assert_true(c->drop_stale <= st->drop_stale);
+	assert_true(pdc->nacks || !(c->tx_nack + c->rx_nack));
+	for (i = 0; pdc->nacks && i < 32; i++) {
+		assert_true(pdc->nacks->tx[i] <= st->nack_tx_code[i]);
+		tx += pdc->nacks->tx[i];
+		assert_int_equal(pdc->nacks->rx[i], st->nack_rx_code[i]);
+	}
+	assert_int_equal(tx, c->tx_nack);
+	for (i = 0; i < UET_HIST_BUCKETS; i++)
+		assert_int_equal(pdc->ccc->rtt[i], st->rtt.count[i]);
+}
+
+static void a_pdc_counts_its_part(void **state)
+{
+	uint64_t seed, nacks = 0, needless = 0, marked = 0;
+
+	(void)state;
+	for (seed = 1; seed <= 8; seed++) {
+		sim_two(&s, seed);
+		s.drop_ppm = s.late_ppm = 30000;
+		s.ce_ppm = 20000;
+		sim_post(&s, 0, 1, seed % 2 ? UET_MODE_RUD : UET_MODE_ROD, 300, 900);
+		while (sim_pdc(&s, 0)->tx_base != sim_pdc(&s, 0)->tx_end) {
+			sim_run_for(&s, MSEC);
+			check_pdc(0);
+			if (sim_pdc(&s, 1) && sim_pdc(&s, 1)->rx_next != sim_pdc(&s, 1)->start_psn)
+				check_pdc(1);
+		}
+		nacks += sim_stats(&s, 0)->rx_nack;
+		needless += sim_stats(&s, 0)->retx_needless;
+		marked += sim_stats(&s, 1)->rx_marked;
+		assert_true(sim_stats(&s, 0)->tx_retx > 0);
+		assert_true(sim_stats(&s, 0)->retx_needless <= sim_stats(&s, 0)->tx_retx);
+		/* What the source knows to be needless came twice, or will. */
+		sim_run_for(&s, 10 * MSEC);
+		assert_true(sim_stats(&s, 0)->retx_needless <=
+			    sim_stats(&s, 1)->rx_duplicate + sim_stats(&s, 0)->tx_retx / 10);
+		if (seed < 8)
+			sim_free(&s);
+	}
+	assert_true(nacks > 0 && needless > 0 && marked > 0);
+}
+
+/* The answer to a repeated packet says which transmission of it arrived. */
+static void needless_repetitions(void **state)
+{
+	const struct uet_pds_stats *st;
+	const struct uet_pdc *pdc;
+
+	(void)state;
+	raw_init_target(&r, &s, UET_MODE_RUD, NULL);
+	sim_post(&s, 1, 0, UET_MODE_RUD, 4, 50);
+	raw_turn(&r);
+	while (!raw_silent(&r))
+		raw_take_request(&r);
+	raw_ack(&r, 0, 0);
+	raw_nack(&r, UET_NACK_PKT_NOT_RCVD, 1, 0, true);
+	raw_nack(&r, UET_NACK_PKT_NOT_RCVD, 2, 0, true);
+	raw_turn(&r);
+	st = sim_stats(&s, 1);
+	pdc = sim_pdc(&s, 1);
+	assert_int_equal(st->tx_retx, 2);
+	raw_ack_with(&r, 1, 1, UET_PDS_F_RETX, raw_ok, sizeof(raw_ok), 8, 0);
+	assert_int_equal(st->retx_needless, 0);
+	raw_ack(&r, 2, 2);
+	assert_int_equal(st->retx_needless, 1);
+	/* Once is enough, and the last one was never repeated. */
+	raw_ack(&r, 2, 2);
+	raw_ack(&r, 3, 3);
+	assert_int_equal(st->retx_needless, 1);
+	assert_int_equal(pdc->counts.retx_needless, 1);
+	assert_int_equal(st->tx_acked, 4);
+}
+
 static void repetitions_add_up(void **state)
 {
 	static const uint8_t modes[] = { UET_MODE_RUD, UET_MODE_ROD, UET_MODE_RUDI };
@@ -114,7 +213,7 @@ static void marks_are_echoed(void **state)
 	assert_int_equal(b->tx_marked_ack, b->rx_marked);
 	assert_int_equal(a->rx_marked_ack, b->tx_marked_ack);
 	assert_int_equal(a->rx_marked + a->tx_marked_ack + b->rx_marked_ack, 0);
-	assert_int_equal(sim_pdc(&s, 0)->rx_marked_ack, a->rx_marked_ack);
+	assert_int_equal(sim_pdc(&s, 0)->counts.rx_marked_ack, a->rx_marked_ack);
 }
 
 static void trimmed_packets_are_counted_apart(void **state)
@@ -139,7 +238,7 @@ static void trimmed_packets_are_counted_apart(void **state)
 	assert_int_equal(st->tx_retx, 3);
 	assert_int_equal(st->tx_data, 7);
 	assert_int_equal(st->rx_nack, 3);
-	assert_int_equal(sim_pdc(&s, 1)->rx_nacks, 3);
+	assert_int_equal(sim_pdc(&s, 1)->counts.rx_nack, 3);
 	raw_ack(&r, 3, 3);
 	assert_int_equal(st->tx_acked, 4);
 }
@@ -249,7 +348,7 @@ static void work_that_is_open(void **state)
 	look(&l, 1);
 	assert_int_equal(p->phase, UET_PHASE_OPEN);
 	assert_int_equal(p->tx_refused, 1);
-	assert_int_equal(p->rx_nacks, 1);
+	assert_int_equal(p->counts.rx_nack, 1);
 	assert_int_equal(p->tx_retx, 0);
 	sim_run_for(&s, 3 * MSEC);
 	look(&l, 1);
@@ -262,6 +361,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(both_sides_agree, teardown),
+		cmocka_unit_test_teardown(a_pdc_counts_its_part, teardown),
+		cmocka_unit_test_teardown(needless_repetitions, teardown),
 		cmocka_unit_test_teardown(repetitions_add_up, teardown),
 		cmocka_unit_test_teardown(marks_are_echoed, teardown),
 		cmocka_unit_test_teardown(trimmed_packets_are_counted_apart, teardown),

@@ -46,6 +46,7 @@ static void add_packets(const struct uet_pds_stats *in, struct fi_uet_stats *out
 	out->retx_nack += in->retx_nack - in->retx_trim;
 	out->retx_goback += in->retx_goback;
 	out->retx_trim += in->retx_trim;
+	out->retx_needless += in->retx_needless;
 	out->rx_duplicates += in->rx_duplicate;
 }
 
@@ -106,6 +107,33 @@ void uet_stats_add(const struct uet_fep *fep, struct fi_uet_stats *out)
 
 /* ---- delivery contexts ---- */
 
+static void copy_array(uint64_t *out, const uint32_t *in, size_t cnt)
+{
+	size_t i;
+
+	for (i = 0; i < cnt; i++)
+		out[i] = in[i];
+}
+
+static void copy_counts(const struct uet_pds_pdc_counts *in, struct fi_uet_pdc_stats *out)
+{
+	out->rx_nacks = in->rx_nack;
+	out->rx_marked_acks = in->rx_marked_ack;
+	out->retx_timeout = in->retx_rto;
+	out->retx_sack = in->retx_sack;
+	out->retx_nack = in->retx_nack - in->retx_trim;
+	out->retx_goback = in->retx_goback;
+	out->retx_trim = in->retx_trim;
+	out->retx_needless = in->retx_needless;
+	out->rx_duplicates = in->rx_duplicate;
+	out->tx_sacks = in->tx_sack;
+	out->rx_sacks = in->rx_sack;
+	out->rx_marked = in->rx_marked;
+	out->tx_marked_acks = in->tx_marked_ack;
+	out->tx_nacks = in->tx_nack;
+	out->drop_stale = in->drop_stale;
+}
+
 void uet_stats_describe(const struct uet_fep *fep, const struct uet_pds_pdc *pdc,
 			struct fi_uet_pdc_stats *out)
 {
@@ -132,14 +160,18 @@ void uet_stats_describe(const struct uet_fep *fep, const struct uet_pds_pdc *pdc
 		.rx_packets = pdc->rx_packets,
 		.rx_bytes = pdc->rx_bytes,
 		.retx = pdc->tx_retx,
-		.rx_nacks = pdc->rx_nacks,
-		.rx_marked_acks = pdc->rx_marked_ack,
 		.cwnd = pdc->cwnd,
 		.inflight = pdc->inflight,
 		.credit = pdc->credit,
 		.srtt = pdc->srtt,
 		.base_rtt = pdc->base_rtt,
 	};
+	copy_counts(&pdc->counts, out);
+	if (pdc->nacks) {
+		copy_array(out->tx_nack_code, pdc->nacks->tx, FI_UET_STATS_NACKS);
+		copy_array(out->rx_nack_code, pdc->nacks->rx, FI_UET_STATS_NACKS);
+	}
+	copy_array(out->rtt, pdc->rtt, FI_UET_STATS_RTTS);
 	uet_name_from_addr(&peer, &pdc->peer);
 	if (uet_name_write(&peer, FI_ADDR_UET, &out->peer, &len))
 		memset(&out->peer, 0, sizeof(out->peer));

@@ -98,6 +98,7 @@ static void log_trouble(const struct fi_uet_stats *st)
 	add_count(&l, "after NACK", st->retx_nack);
 	add_count(&l, "after trimming", st->retx_trim);
 	add_count(&l, "gone back", st->retx_goback);
+	add_count(&l, "needless", st->retx_needless);
 	add_count(&l, "received twice", st->rx_duplicates);
 	end_list(&l, "repeated");
 	add_count(&l, "SACKs sent", st->tx_sacks);
@@ -146,6 +147,60 @@ static void log_rtts(const struct fi_uet_stats *st)
 	end_list(&l, "round trips in us");
 }
 
+/* " (a 1, b 2)", of what is there. */
+static void add_group(struct line *l, struct line *items)
+{
+	if (items->len)
+		add(l, " (%s)", items->text + 2);
+	items->len = 0;
+}
+
+static void add_pdc_repeats(struct line *l, const struct uet_pds_pdc *p)
+{
+	const struct uet_pds_pdc_counts *c = &p->counts;
+	struct line causes = { .len = 0 };
+
+	if (!p->tx_retx)
+		return;
+	add_count(l, "repeated", p->tx_retx);
+	add_count(&causes, "time-out", c->retx_rto);
+	add_count(&causes, "SACK", c->retx_sack);
+	add_count(&causes, "NACK", c->retx_nack - c->retx_trim);
+	add_count(&causes, "trimming", c->retx_trim);
+	add_count(&causes, "gone back", c->retx_goback);
+	add_count(&causes, "needless", c->retx_needless);
+	add_group(l, &causes);
+}
+
+static void add_pdc_nacks(struct line *l, const char *name, uint32_t cnt, const uint32_t *codes)
+{
+	struct line items = { .len = 0 };
+	uint8_t i;
+
+	if (!cnt)
+		return;
+	add_count(l, name, cnt);
+	for (i = 0; codes && i < FI_UET_STATS_NACKS - 1; i++)
+		add_count(&items, uet_nack_name(i), codes[i]);
+	if (codes)
+		add_count(&items, "others", codes[i]);
+	add_group(l, &items);
+}
+
+static void add_pdc_signals(struct line *l, const struct uet_pds_pdc *p)
+{
+	const struct uet_pds_pdc_counts *c = &p->counts;
+
+	add_pdc_nacks(l, "NACKs", c->rx_nack, p->nacks ? p->nacks->rx : NULL);
+	add_pdc_nacks(l, "NACKs sent", c->tx_nack, p->nacks ? p->nacks->tx : NULL);
+	add_count(l, "SACKs", c->rx_sack);
+	add_count(l, "SACKs sent", c->tx_sack);
+	add_count(l, "marks", c->rx_marked_ack);
+	add_count(l, "marks seen", c->rx_marked);
+	add_count(l, "received twice", c->rx_duplicate);
+	add_count(l, "stale", c->drop_stale);
+}
+
 static void log_pdc(void *arg, const struct uet_pds_pdc *p)
 {
 	static const char *const phases[] = { "opening", "open", "draining", "closing" };
@@ -158,11 +213,10 @@ static void log_pdc(void *arg, const struct uet_pds_pdc *p)
 	add(&l, "  PDC %s %s %s, %s: sent %" PRIu64 " (%" PRIu64 " bytes)",
 	    p->initiator ? "to" : "of", uet_addr_str(&p->peer, peer, sizeof(peer)),
 	    p->mode == UET_MODE_ROD ? "ROD" : "RUD", phases[p->phase], p->tx_packets, p->tx_bytes);
-	add_count(&l, "repeated", p->tx_retx);
+	add_pdc_repeats(&l, p);
 	add_count(&l, "unsent", p->tx_unsent);
 	add_count(&l, "refused", p->tx_refused);
-	add_count(&l, "NACKs", p->rx_nacks);
-	add_count(&l, "marks", p->rx_marked_ack);
+	add_pdc_signals(&l, p);
 	add(&l, "; received %" PRIu64 " (%" PRIu64 " bytes); window %" PRIu64 ", in flight %"
 	    PRIu64 " bytes", p->rx_packets, p->rx_bytes, p->cwnd, p->inflight);
 	add_count(&l, "credit", p->credit);

@@ -107,8 +107,10 @@ static bool emit(struct uet_pds *pds, struct uet_pdc *pdc, const struct ack *ack
 		return false;
 	pdc->ack_gen = 0;
 	pds->stats.tx_ack++;
-	pds->stats.tx_sack += h.sack_bitmap != 0;
-	pds->stats.tx_marked_ack += (h.flags & UET_PDS_F_M) != 0;
+	if (uet_unlikely(h.sack_bitmap))
+		uet_pdc_count(pds, pdc, tx_sack);
+	if (uet_unlikely(h.flags & UET_PDS_F_M))
+		uet_pdc_count(pds, pdc, tx_marked_ack);
 	return true;
 }
 

@@ -120,6 +120,9 @@ static void take_named(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 	news->elapsed = uet_txd_elapsed(pds, d, h->flags & UET_PDS_F_RETX);
 	if (news->elapsed)
 		overtakes(pdc, d);
+	/* The target speaks of the first transmission, after another one has left. */
+	if (uet_unlikely(d->again) && d->state == UET_TXD_FLIGHT && !(h->flags & UET_PDS_F_RETX))
+		uet_pdc_count(pds, pdc, retx_needless);
 	if (uet_unlikely(h->flags & UET_PDS_F_M)) {
 		news->marked = d;
 		uet_spray_tell(pds, pdc, d, UET_CMS_PATH_MARKED);
@@ -221,7 +224,7 @@ static struct uet_pdc *find(struct uet_pds *pds, const struct uet_pds_hdr *h,
 	    (pdc->peer_id ? pdc->peer_id != h->spdcid : pdc->tx_base == pdc->tx_next) ||
 	    uet_psn_diff(h->psn, newest) > 0 ||
 	    uet_psn_diff(h->psn, pdc->start_psn - 1) < 0) {
-		pds->stats.drop_stale++;
+		uet_pdc_count(pds, pdc, drop_stale);
 		return NULL;
 	}
 	pdc->peer_id = h->spdcid;
@@ -321,6 +324,14 @@ static void digest(struct uet_pds *pds, struct uet_pdc *pdc, struct news *news, 
 		uet_loss_scan(pds, pdc, h && h->sack_bitmap);
 }
 
+static void count_rtt(struct uet_pds *pds, struct uet_ccc *ccc, uint64_t us)
+{
+	unsigned int bucket = uet_hist_bucket(us);
+
+	pds->stats.rtt.count[bucket]++;
+	ccc->rtt[bucket]++;
+}
+
 /* Everything that an ACK says about packets. */
 static void take(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
 		 const struct uet_pkt *pkt)
@@ -342,7 +353,7 @@ static void take(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_
 	if (h->sack_bitmap && pdc->mode == UET_MODE_RUD)
 		take_sack(pds, pdc, h, &news);
 	if (news.rtt)
-		uet_hist_add(&pds->stats.rtt, news.rtt / UET_NSEC_PER_USEC);
+		count_rtt(pds, pdc->ccc, news.rtt / UET_NSEC_PER_USEC);
 	advance(pdc);
 	digest(pds, pdc, &news, una, h);
 	if (uet_unlikely(pdc->lanes != NULL) && h->type == UET_PDS_ACK_CC)
@@ -403,7 +414,10 @@ void uet_acked_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct
 	if (!pdc)
 		return;
 	uet_pdc_heard(pds, pdc);
-	pdc->rx_marked_ack += (h->flags & UET_PDS_F_M) != 0;
+	if (uet_unlikely(h->sack_bitmap))
+		pdc->counts.rx_sack++;
+	if (uet_unlikely(h->flags & UET_PDS_F_M))
+		pdc->counts.rx_marked_ack++;
 	take(pds, pdc, h, pkt);
 	if (uet_unlikely(h->type == UET_PDS_ACK_CC && h->cc_type == UET_CC_CREDIT))
 		uet_credit_take(pds, pdc, h->cc.credit);

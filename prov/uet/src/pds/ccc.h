@@ -36,6 +36,7 @@ struct uet_ccc {
 	uint64_t unused_since;	/* ns */
 	struct uet_ccc *hash_next;
 	struct uet_spray *spray; /* its paths; NULL: one */
+	uint32_t rtt[UET_HIST_BUCKETS]; /* us: samples by uet_hist_bucket */
 };
 
 struct uet_cccs {

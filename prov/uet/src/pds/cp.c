@@ -103,7 +103,7 @@ static void close_early(struct uet_pds *pds, struct uet_pdc *pdc, const struct u
 	/* A few that were lost in a row, or a link that is down for a while, prove nothing. */
 	if (pdc->close_held < CLOSE_PATIENCE || pds->now - since < pds->cfg.peer_timeout) {
 		pdc->close_held += pdc->close_held < CLOSE_PATIENCE;
-		pds->stats.drop_stale++;
+		uet_pdc_count(pds, pdc, drop_stale);
 		uet_loss_hurry(pds, pdc);
 		return;
 	}
@@ -121,7 +121,7 @@ static void rx_close_cmd(struct uet_pds *pds, struct uet_pdc *pdc, const struct 
 	}
 	/* It is sent when everything else has been answered: anything else is out of time. */
 	if (h->psn != pdc->rx_next || pdc->rx_ooo) {
-		pds->stats.drop_stale++;
+		uet_pdc_count(pds, pdc, drop_stale);
 		return;
 	}
 	if (!uet_batch_room(pds))
@@ -207,7 +207,7 @@ static struct uet_pdc *find_quiet(struct uet_pds *pds, const struct uet_pds_hdr 
 	}
 	if (pdc->peer_id != h->spdcid || !h->spdcid ||
 	    !uet_addr_same_host(&pdc->peer, pkt->src)) {
-		pds->stats.drop_stale++;
+		uet_pdc_count(pds, pdc, drop_stale);
 		return NULL;
 	}
 	uet_pdc_heard(pds, pdc);

@@ -43,7 +43,7 @@ uint32_t uet_txd_repeat(struct uet_pdc *pdc, uint32_t psn)
 	return bytes;
 }
 
-uint32_t uet_loss_go_back(struct uet_pdc *pdc, uint32_t psn, uint64_t *counter)
+uint32_t uet_loss_go_back(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn)
 {
 	uint32_t bytes = 0;
 
@@ -54,7 +54,7 @@ uint32_t uet_loss_go_back(struct uet_pdc *pdc, uint32_t psn, uint64_t *counter)
 			continue;
 		bytes += uet_txd_repeat(pdc, psn);
 		d->timed_out = 0;
-		++*counter;
+		uet_pdc_count(pds, pdc, retx_goback);
 	}
 	return bytes;
 }
@@ -86,7 +86,7 @@ static bool overtaken(struct uet_pdc *pdc, uint32_t psn, bool tail)
 static uint32_t lose(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn)
 {
 	uet_spray_tell(pds, pdc, uet_txd_at(pdc, psn), UET_CMS_PATH_LOST);
-	pds->stats.retx_sack++;
+	uet_pdc_count(pds, pdc, retx_sack);
 	return uet_txd_repeat(pdc, psn);
 }
 
@@ -159,7 +159,7 @@ void uet_loss_delay(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint
 	d->state = UET_TXD_DELAY;
 	d->when = pds->now + uet_nack_pause(pds, d->nacks);
 	pdc->delay_cnt++;
-	pds->stats.retx_nack++;
+	uet_pdc_count(pds, pdc, retx_nack);
 	if (d->nacks == 0) {
 		pdc->nacked_cnt++;
 		if (d->msg && !uet_list_empty(&pdc->queue) &&
@@ -169,8 +169,7 @@ void uet_loss_delay(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint
 	if (d->nacks < NACK_DOUBLINGS)
 		d->nacks++;
 	if (pdc->mode == UET_MODE_ROD)
-		uet_ccc_forget(pds, pdc,
-			       uet_loss_go_back(pdc, psn + 1, &pds->stats.retx_goback));
+		uet_ccc_forget(pds, pdc, uet_loss_go_back(pds, pdc, psn + 1));
 	uet_pdc_arm(pds, pdc, d->when);
 }
 
@@ -234,9 +233,14 @@ void uet_loss_hurry(struct uet_pds *pds, struct uet_pdc *pdc)
 {
 	uint32_t psn, bytes = 0;
 
-	for (psn = uet_tx_una(pdc); psn != pdc->tx_next; psn++)
-		if (uet_txd_at(pdc, psn)->state != UET_TXD_DONE)
-			bytes += uet_txd_repeat(pdc, psn);
+	for (psn = uet_tx_una(pdc); psn != pdc->tx_next; psn++) {
+		struct uet_txd *d = uet_txd_at(pdc, psn);
+
+		if (d->state == UET_TXD_DONE || d->state == UET_TXD_RETX)
+			continue;
+		bytes += uet_txd_repeat(pdc, psn);
+		uet_pdc_count(pds, pdc, retx_goback);
+	}
 	uet_ccc_forget(pds, pdc, bytes);
 	uet_pdc_ready(pds, pdc);
 }

@@ -19,6 +19,7 @@ void uet_nack_send(struct uet_pds *pds, uint16_t spdcid, const struct uet_pds_hd
 		.payload = payload,
 	};
 	struct uet_addr to = *pkt->src;
+	struct uet_pdc *pdc;
 
 	if (pds->cfg.strict_port)
 		to.port = UET_UDP_PORT;
@@ -26,6 +27,12 @@ void uet_nack_send(struct uet_pds *pds, uint16_t spdcid, const struct uet_pds_hd
 		return;
 	pds->stats.tx_nack++;
 	pds->stats.nack_tx_code[uet_nack_slot(code)]++;
+	pdc = spdcid ? uet_table_by_id(pds, spdcid) : NULL;
+	if (!pdc)
+		return;
+	pdc->counts.tx_nack++;
+	if (uet_pdc_nacks(pds, pdc))
+		pdc->nacks->tx[uet_nack_slot(code)]++;
 }
 
 /* Does @h speak of an earlier transmission of a packet that was repeated since? */
@@ -48,8 +55,9 @@ static bool repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 	if (h->nack_code == UET_NACK_TRIMMED)
 		uet_spray_tell(pds, pdc, d, UET_CMS_PATH_TRIMMED);
 	bytes = uet_txd_repeat(pdc, h->psn);
-	pds->stats.retx_nack++;
-	pds->stats.retx_trim += h->nack_code <= UET_NACK_TRIMMED_ACK;
+	uet_pdc_count(pds, pdc, retx_nack);
+	if (h->nack_code <= UET_NACK_TRIMMED_ACK)
+		uet_pdc_count(pds, pdc, retx_trim);
 	if (bytes)
 		uet_ccc_refused(pds, pdc, h->nack_code, bytes, rtt);
 	uet_pdc_ready(pds, pdc);
@@ -60,8 +68,7 @@ static bool repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 static void repeat_trimmed(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h)
 {
 	if (repeat_now(pds, pdc, h) && pdc->mode == UET_MODE_ROD)
-		uet_ccc_forget(pds, pdc, uet_loss_go_back(pdc, h->psn + 1,
-							  &pds->stats.retx_goback));
+		uet_ccc_forget(pds, pdc, uet_loss_go_back(pds, pdc, h->psn + 1));
 }
 
 /* Did @named, which was sent once and has arrived, leave after the last transmission of @d? */
@@ -87,7 +94,7 @@ static void rewind_to(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet
 	    (is_outdated(d, h) && !overtook(uet_txd_at(pdc, h->psn), d)))
 		return;
 	first = d->state == UET_TXD_FLIGHT ? d->bytes : 0;
-	bytes = uet_loss_go_back(pdc, expected, &pds->stats.retx_goback);
+	bytes = uet_loss_go_back(pds, pdc, expected);
 	/* One is lost; those behind it are only repeated with it. */
 	if (bytes) {
 		uet_ccc_refused(pds, pdc, h->nack_code, first, 0);
@@ -99,13 +106,11 @@ static void rewind_to(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet
 /* A secure target wants another Start_PSN: nothing of ours counts, so all of it goes again. */
 static void renumber(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t start)
 {
-	uint64_t unused = 0;
-
 	if (!pdc->initiator || pdc->peer_id || pdc->tx_base != pdc->start_psn ||
 	    pdc->tx_cack != pdc->start_psn - 1 ||
 	    pdc->tx_next - pdc->tx_base > (uint32_t)pdc->flight_cnt + pdc->retx_cnt)
 		return;
-	uet_ccc_forget(pds, pdc, uet_loss_go_back(pdc, pdc->tx_base, &unused));
+	uet_ccc_forget(pds, pdc, uet_loss_go_back(pds, pdc, pdc->tx_base));
 	uet_tx_renumber(pds, pdc, start);
 	uet_pdc_ready(pds, pdc);
 }
@@ -205,7 +210,7 @@ static struct uet_pdc *find(struct uet_pds *pds, const struct uet_pds_hdr *h,
 	if (!uet_addr_same_host(&pdc->peer, pkt->src) ||
 	    (h->spdcid && pdc->peer_id && h->spdcid != pdc->peer_id) ||
 	    h->psn - oldest >= pdc->tx_next - oldest) {
-		pds->stats.drop_stale++;
+		uet_pdc_count(pds, pdc, drop_stale);
 		return NULL;
 	}
 	return pdc;
@@ -224,7 +229,9 @@ void uet_nack_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct 
 	if (!pdc)
 		return;
 	pds->stats.nack_rx_code[uet_nack_slot(h->nack_code)]++;
-	pdc->rx_nacks++;
+	pdc->counts.rx_nack++;
+	if (uet_pdc_nacks(pds, pdc))
+		pdc->nacks->rx[uet_nack_slot(h->nack_code)]++;
 	uet_pdc_heard(pds, pdc);
 	if (uet_nack_is_fatal(h->nack_code)) {
 		rx_fatal(pds, pdc, h->nack_code);

@@ -89,6 +89,7 @@ struct uet_txd {
 	uint8_t held : 1;	/* answered NO_RESPONSE: CACK does not complete it */
 	uint8_t timed_out : 1;	/* RETX for no other reason than a time-out */
 	uint8_t awaits : 1;	/* of a message that awaits: no ACK completes it by itself */
+	uint8_t again : 1;	/* was repeated */
 };
 
 _Static_assert(sizeof(struct uet_txd) == 32, "descriptors pack two to a cache line");
@@ -226,9 +227,13 @@ struct uet_pdc {
 	/* Counters: see struct uet_pds_pdc. */
 	uint64_t tx_sent;	/* packets with a PSN, repetitions included */
 	uint64_t tx_wire, rx_wire; /* bytes above UDP */
-	uint32_t rx_nacks, rx_marked_ack;
+	struct uet_pds_pdc_counts counts;
+	struct uet_pds_nacks *nacks; /* NULL until there is one: most PDCs never need it */
 	struct uet_addr peer;	/* where its packets come from */
 };
+
+_Static_assert(sizeof(struct uet_pdc) + UET_PDS_RING_MIN * sizeof(struct uet_txd) <= 2048,
+	       "an idle PDC takes 2 KiB at most");
 
 /* Packets that wait for the NIC: entries [head, count). */
 struct uet_batch {
@@ -271,6 +276,7 @@ struct uet_pds {
 	struct uet_credit credit;
 	struct uet_pool pdcs, storeds, lingers_pool, rings[UET_PDS_RING_SIZES];
 	struct uet_pool lanes;	/* of nic->paths lanes each */
+	struct uet_pool nacks;	/* struct uet_pds_nacks */
 	struct uet_stored *spare; /* taken before a request is delivered */
 	struct uet_list all;	/* every PDC */
 	struct uet_list ready;	/* PDCs that may have something to send */
@@ -433,6 +439,9 @@ static inline void uet_pdc_urge(struct uet_pds *pds, struct uet_pdc *pdc)
 	uet_pdc_pend(pds, pdc);
 }
 
+/* One more @field, of @pdc and of all. */
+#define uet_pdc_count(pds, pdc, field) ((pds)->stats.field++, (pdc)->counts.field++)
+
 /* Index in the per-code counters. */
 static inline uint8_t uet_nack_slot(uint8_t code)
 {
@@ -444,6 +453,11 @@ static inline bool uet_pdc_may_close(const struct uet_pds *pds, const struct uet
 {
 	return !pdc->syn_retx || pds->now >= pdc->syn_retx + UET_PDS_SYN_SAFETY;
 }
+
+/* ---- stats.c ---- */
+
+/* Counts of NACKs by code of @pdc; NULL without memory for them. */
+struct uet_pds_nacks *uet_pdc_nacks(struct uet_pds *pds, struct uet_pdc *pdc);
 
 /* ---- table.c ---- */
 
@@ -586,7 +600,7 @@ void uet_loss_undo(struct uet_pdc *pdc);
  * Queue every packet in flight from @psn on for repetition (go-back-N), for good if a time-out
  * did so before; bytes as above.
  */
-uint32_t uet_loss_go_back(struct uet_pdc *pdc, uint32_t psn, uint64_t *counter);
+uint32_t uet_loss_go_back(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn);
 
 /*
  * Find packets that were overtaken by later ones (UEC 3.5: SACK-based, optional). @sacked:

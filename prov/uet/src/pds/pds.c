@@ -68,6 +68,7 @@ int uet_pds_create(const struct uet_pds_cfg *cfg, struct uet_nic *nic,
 	uet_list_init(&pds->finished);
 	pds->batch.seq = 1;	/* 0 marks descriptors that never were in a batch */
 	uet_pool_init(&pds->copies, nic->mtu, 8, UET_PDS_BATCH);
+	uet_pool_init(&pds->nacks, sizeof(struct uet_pds_nacks), 8, cfg->max_pdc);
 	uet_credit_create(pds);
 	if (uet_rudi_create(pds) || uet_table_create(pds) || uet_ccc_create(pds)) {
 		uet_pds_destroy(pds);
@@ -87,6 +88,7 @@ void uet_pds_destroy(struct uet_pds *pds)
 	uet_rudi_destroy(pds);
 	uet_timers_destroy(&pds->timers);
 	uet_pool_destroy(&pds->copies);
+	uet_pool_destroy(&pds->nacks);
 	uet_pool_destroy(&pds->storeds);
 	for (i = 0; i < UET_PDS_RING_SIZES; i++)
 		uet_pool_destroy(&pds->rings[i]);

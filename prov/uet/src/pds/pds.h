@@ -171,6 +171,7 @@ struct uet_pds_stats {
 	/* Packets queued for repetition, by cause; some are answered before they leave again. */
 	uint64_t retx_rto, retx_sack, retx_nack, retx_goback;
 	uint64_t retx_trim;		/* those of retx_nack that a switch had trimmed */
+	uint64_t retx_needless;		/* those of tx_retx of which an ACK shows that they were */
 	uint64_t rx_duplicate;		/* requests that had been received before */
 	uint64_t drop_malformed;	/* too short, reserved type, impossible fields */
 	uint64_t drop_unknown_pdc;	/* no PDC and no answer prescribed */
@@ -182,6 +183,21 @@ struct uet_pds_stats {
 	uint64_t tx_credit_req, rx_credit_req;
 	uint64_t nack_rx_code[32];	/* by code; 31 = all others */
 	uint64_t nack_tx_code[32];
+};
+
+/* What is counted per PDC as well, under the same names; 32 bits outlast its 2^31 PSNs. */
+struct uet_pds_pdc_counts {
+	uint32_t retx_rto, retx_sack, retx_nack, retx_goback;
+	uint32_t retx_trim, retx_needless;
+	uint32_t tx_sack, rx_sack;
+	uint32_t rx_marked, tx_marked_ack, rx_marked_ack;
+	uint32_t tx_nack, rx_nack;
+	uint32_t rx_duplicate, drop_stale;
+};
+
+/* NACKs by code; 31 = all others. */
+struct uet_pds_nacks {
+	uint32_t tx[32], rx[32];
 };
 
 /* Where a PDC stands in its life. */
@@ -212,14 +228,15 @@ struct uet_pds_pdc {
 	uint64_t tx_bytes;	/* above UDP, of those of messages */
 	uint64_t rx_packets;	/* with a PSN, taken in once each */
 	uint64_t rx_bytes;
-	uint64_t rx_nacks;	/* refusals that arrived */
-	uint64_t rx_marked_ack;	/* ACKs that told of a congestion mark */
+	struct uet_pds_pdc_counts counts;
+	const struct uet_pds_nacks *nacks; /* NULL: none in either direction */
 	/* Of the CCC, which all PDCs of the peer share. */
 	uint64_t cwnd;		/* bytes that may be in flight */
 	uint64_t inflight;	/* bytes in flight */
 	uint64_t credit;	/* bytes that the peer has granted; 0 without RCCC */
 	uint64_t srtt;		/* ns; 0: no sample yet */
 	uint64_t base_rtt;	/* ns; 0: not measured */
+	const uint32_t *rtt;	/* us: buckets of a struct uet_hist */
 };
 
 /*

@@ -147,7 +147,7 @@ enum uet_rx_verdict uet_rx_judge(struct uet_pds *pds, struct uet_pdc *pdc,
 		return UET_RX_REFUSED;
 	}
 	if (uet_rx_has(pdc, h->psn)) {
-		pds->stats.rx_duplicate++;
+		uet_pdc_count(pds, pdc, rx_duplicate);
 		return UET_RX_DUPLICATE;
 	}
 	if (pdc->mode == UET_MODE_ROD) {
@@ -240,7 +240,7 @@ struct uet_pdc *uet_rx_find(struct uet_pds *pds, const struct uet_pds_hdr *h,
 	if (uet_unlikely(!pdc->peer_id && uet_addr_same_host(&pdc->peer, pkt->src))) {
 		/* The target speaks before its first ACK arrived. */
 		if (!introduces(pdc, h)) {
-			pds->stats.drop_stale++;
+			uet_pdc_count(pds, pdc, drop_stale);
 			return NULL;
 		}
 		pdc->peer_id = h->spdcid;
@@ -353,6 +353,8 @@ void uet_rx_request(struct uet_pds *pds, const struct uet_pds_hdr *h, const stru
 		uet_nack_send(pds, pdc->id, h, pkt, UET_NACK_UNEXP_EVENT, 0);
 		return;
 	}
+	if (uet_unlikely(pkt->ce))
+		pdc->counts.rx_marked++;
 	uet_rx_clear(pds, pdc, uet_pds_offset_psn(h));
 	uet_credit_rx_request(pds, pdc, h, pkt);
 	switch (uet_rx_judge(pds, pdc, h, pkt)) {

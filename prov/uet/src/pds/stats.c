@@ -10,6 +10,16 @@ uint32_t uet_pds_pdc_count(const struct uet_pds *pds)
 	return pds->pdcs.used;
 }
 
+struct uet_pds_nacks *uet_pdc_nacks(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	if (pdc->nacks)
+		return pdc->nacks;
+	pdc->nacks = uet_pool_get(&pds->nacks);
+	if (pdc->nacks)
+		memset(pdc->nacks, 0, sizeof(*pdc->nacks));
+	return pdc->nacks;
+}
+
 static enum uet_pds_phase phase_of(const struct uet_pdc *pdc)
 {
 	if (!pdc->peer_id)
@@ -33,6 +43,7 @@ static void look_at_ccc(const struct uet_ccc *ccc, struct uet_pds_pdc *out)
 	out->inflight = cms->inflight;
 	out->srtt = cms->rtt.srtt;
 	out->base_rtt = cms->rtt.measured ? cms->rtt.base : 0;
+	out->rtt = ccc->rtt;
 	if (cms->cfg->algorithm & UET_CMS_RCCC && cms->rccc.credit > 0)
 		out->credit = (uint64_t)cms->rccc.credit;
 }
@@ -61,8 +72,8 @@ static void look_at(const struct uet_pdc *pdc, struct uet_pds_pdc *out)
 		.tx_bytes = pdc->tx_wire,
 		.rx_packets = pdc->rx_next - pdc->start_psn + pdc->rx_ooo,
 		.rx_bytes = pdc->rx_wire,
-		.rx_nacks = pdc->rx_nacks,
-		.rx_marked_ack = pdc->rx_marked_ack,
+		.counts = pdc->counts,
+		.nacks = pdc->nacks,
 	};
 	look_at_ccc(pdc->ccc, out);
 }

@@ -148,6 +148,8 @@ void uet_table_free(struct uet_pds *pds, struct uet_pdc *pdc)
 		*p = pdc->hash_next;
 	s->pdc = NULL;
 	s->last_psn = pdc->tx_next;
+	if (pdc->nacks)
+		uet_pool_put(&pds->nacks, pdc->nacks);
 	uet_list_del(&pdc->all);
 	uet_timer_del(&pds->timers, &pdc->timer);
 	uet_pool_put(&pds->pdcs, pdc);

@@ -29,7 +29,7 @@ static void rx_request(struct uet_pds *pds, const struct uet_pds_hdr *h,
 	if (!pdc && !syn)
 		return;
 	if (pdc && uet_rx_has(pdc, h->psn)) {
-		pds->stats.rx_duplicate++;
+		uet_pdc_count(pds, pdc, rx_duplicate);
 		uet_ack_repeat(pds, pdc, h, pkt);
 		return;
 	}

@@ -356,7 +356,9 @@ static enum sent send_repeat(struct uet_pds *pds, struct uet_pdc *pdc)
 		pdc->syn_retx = pds->now;
 	if (d->retries < UINT8_MAX)
 		d->retries++;
-	pds->stats.retx_rto += d->timed_out;
+	d->again = 1;
+	if (d->timed_out)
+		uet_pdc_count(pds, pdc, retx_rto);
 	uet_txd_leave(pdc, d);
 	take_off(pds, pdc, d);
 	return SENT;
