@@ -19,6 +19,7 @@
 #define MAX_ROUND	16		/* messages, and receives, of one round */
 #define MAX_LEFT	48		/* left over per queue before something is cleared away */
 #define MAX_LIST	(MAX_LEFT + 2 * MAX_ROUND)
+#define MAX_OPEN	512		/* rendezvous sends that nobody has received */
 #define MAX_SIZE	300000
 #define FLUSH_TAG	(1ull << 63)	/* no ignore mask covers this bit */
 
@@ -57,8 +58,10 @@ struct model {
 	uint64_t sent_id, heard_id;	/* message numbers */
 	unsigned int ops;
 	struct queue q[2];
-	struct message out[MAX_ROUND];
+	struct message *out[MAX_ROUND];
 	unsigned int out_cnt;
+	struct message *open[MAX_OPEN];	/* of earlier rounds */
+	unsigned int open_cnt;
 };
 
 /* ---- random things ---- */
@@ -242,11 +245,14 @@ static void round_traffic(struct model *m)
 	unsigned int i;
 
 	m->out_cnt = (unsigned int)sys_rand_below(&m->mine, MAX_ROUND + 1);
-	for (i = 0; i < m->out_cnt; i++)
-		random_message(&m->mine, m->sent_id++, inject, &m->out[i]);
+	for (i = 0; i < m->out_cnt; i++) {
+		m->out[i] = malloc(sizeof(*m->out[i]));
+		expect(m->out[i], "out of memory");
+		random_message(&m->mine, m->sent_id++, inject, m->out[i]);
+	}
 	while (sent < m->out_cnt || recvs) {
 		if (sent < m->out_cnt && (!recvs || sys_rand_below(&m->local, 2))) {
-			do_send(m, &m->out[sent++]);
+			do_send(m, m->out[sent++]);
 		} else {
 			struct recv *r = random_recv(m);
 
@@ -273,6 +279,33 @@ static void round_theirs(struct model *m)
 	}
 }
 
+static void finish_send(struct model *m, struct message *msg)
+{
+	if (!msg->inject)
+		sys_wait_ok(&m->e, &msg->op);
+	free(msg->buf);
+	free(msg);
+}
+
+/* A rendezvous ends when it is received, which may be much later. */
+static void leave_open(struct model *m, struct message *msg)
+{
+	unsigned int i = 0;
+
+	while (m->open_cnt == MAX_OPEN && i < m->open_cnt) {
+		struct message *old = m->open[i];
+
+		if (!old->op.done) {
+			i++;
+			continue;
+		}
+		finish_send(m, old);
+		m->open[i] = m->open[--m->open_cnt];
+	}
+	expect(m->open_cnt < MAX_OPEN, "an end of sends that were received");
+	m->open[m->open_cnt++] = msg;
+}
+
 static void round_flush(struct model *m)
 {
 	struct sys_op in = { 0 }, out = { 0 };
@@ -283,9 +316,10 @@ static void round_flush(struct model *m)
 	sys_wait_ok(&m->e, &in);
 	sys_wait_ok(&m->e, &out);
 	for (i = 0; i < m->out_cnt; i++) {
-		if (!m->out[i].inject)
-			sys_wait_ok(&m->e, &m->out[i].op);
-		free(m->out[i].buf);
+		if (sys_is_rendezvous() && !m->out[i]->inject)
+			leave_open(m, m->out[i]);
+		else
+			finish_send(m, m->out[i]);
 	}
 }
 
@@ -426,6 +460,8 @@ static void finish(struct model *m)
 		while (m->q[i].early_cnt)
 			take_oldest(m, &m->q[i]);
 	}
+	while (m->open_cnt)
+		finish_send(m, m->open[--m->open_cnt]);
 }
 
 /* One run. */
@@ -434,12 +470,15 @@ static const struct variant {
 	unsigned int offset;		/* of the seed */
 	unsigned int ops, brief;	/* about so many operations of each process */
 	const char *var, *value;	/* a setting of uet, or NULL */
+	const char *rendezvous;		/* FI_UET_RENDEZVOUS_SIZE, or NULL */
 } variants[] = {
-	{ "model/1", 0, 10000, 1500, NULL, NULL },
-	{ "model/2", 1, 10000, 1500, NULL, NULL },
-	{ "model/small-window", 2, 5000, 1000, "FI_UET_WINDOW", "8192" },
+	{ "model/1", 0, 10000, 1500, NULL, NULL, NULL },
+	{ "model/2", 1, 10000, 1500, NULL, NULL, NULL },
+	{ "model/rendezvous", 4, 5000, 1000, NULL, NULL, "4096" },
+	{ "model/small-window", 2, 5000, 1000, "FI_UET_WINDOW", "8192", NULL },
 	/* The kernel throws packets away that find no room: losses on loopback. */
-	{ "model/lossy", 3, 1500, 500, "FI_UET_RCVBUF", "20000" },
+	{ "model/lossy", 3, 1500, 500, "FI_UET_RCVBUF", "20000", NULL },
+	{ "model/lossy-rendezvous", 5, 1500, 500, "FI_UET_RCVBUF", "20000", "4096" },
 };
 
 static void model_run(struct sys *s, const void *arg)
@@ -451,10 +490,10 @@ static void model_run(struct sys *s, const void *arg)
 	struct model *m = calloc(1, sizeof(*m));
 	unsigned int round, rounds = sys_scaled(v->ops, v->brief) / 20;
 
-	if (sys_is_rendezvous())
-		sys_skip("each round waits for its sends, also for those that nobody wants yet");
 	if (v->var)
 		setenv(v->var, v->value, 1);
+	if (v->rendezvous)
+		setenv("FI_UET_RENDEZVOUS_SIZE", v->rendezvous, 1);
 	expect(m, "out of memory");
 	*m = (struct model){ .s = s, .mine = seed * 2 + (uint64_t)s->rank,
 			     .theirs = seed * 2 + 1 - (uint64_t)s->rank,
