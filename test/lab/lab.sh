@@ -111,7 +111,7 @@ lab_hosts_file() {
 		echo "127.0.0.1 localhost"
 		for ((i = 1; i <= lab_count; i++)); do echo "10.78.0.$i h$i"; done
 	} >"$lab_dir/hosts"
-	mount --bind "$lab_dir/hosts" /etc/hosts
+	[ "$lab_dir/hosts" -ef /etc/hosts ] || mount --bind "$lab_dir/hosts" /etc/hosts
 }
 
 lab_open() {

@@ -12,7 +12,8 @@
 #define MSEC UET_NSEC_PER_MSEC
 
 static const enum uet_cms_path_algo algos[] = {
-	UET_CMS_PATH_MIXED, UET_CMS_PATH_OBLIVIOUS, UET_CMS_PATH_BITMAP, UET_CMS_PATH_REPS,
+	UET_CMS_PATH_MIXED, UET_CMS_PATH_RUNS, UET_CMS_PATH_OBLIVIOUS, UET_CMS_PATH_BITMAP,
+	UET_CMS_PATH_REPS,
 };
 
 static void good(struct uet_cms_paths *p, uint8_t path)
@@ -219,6 +220,35 @@ static void mixed_recycles_what_worked(void **state)
 	assert_int_equal(p.fresh, 0);
 }
 
+/*
+ * A window of five runs, each of which comes back as one: with nothing but recycling five paths
+ * would be all. None of 64 is left out for long.
+ */
+static void runs_use_all_paths(void **state)
+{
+	struct uet_cms_paths p;
+	uint32_t cnt[UET_CMS_PATHS_MAX] = { 0 }, i, k;
+	uint8_t out[5];
+
+	(void)state;
+	uet_cms_paths_init(&p, 64, UET_CMS_PATH_RUNS, 1);
+	for (i = 0; i < 5 + 64 * 8; i++) {
+		if (i >= 5)
+			for (k = 0; k < 3; k++)
+				good(&p, out[i % 5]);
+		out[i % 5] = uet_cms_paths_next(&p, i);
+		cnt[out[i % 5]]++;
+	}
+	for (i = 0; i < 64; i++)
+		assert_in_range(cnt[i], 1, 64);
+	/* Those in trouble are: the turn is another's. */
+	lost(&p, 7);
+	for (i = 0; i < 64 * 8; i++) {
+		good(&p, out[i % 5]);
+		assert_int_not_equal(uet_cms_paths_next(&p, i), 7);
+	}
+}
+
 static void ring_forgets_the_oldest(void **state)
 {
 	struct uet_cms_paths p;
@@ -302,6 +332,7 @@ int main(void)
 		cmocka_unit_test(bitmap_uses_all_when_all_are_bad),
 		cmocka_unit_test(dead_path_is_tried_ever_more_rarely),
 		cmocka_unit_test(mixed_recycles_what_worked),
+		cmocka_unit_test(runs_use_all_paths),
 		cmocka_unit_test(ring_forgets_the_oldest),
 		cmocka_unit_test(reps_freezes_on_failure),
 		cmocka_unit_test(forgiving),

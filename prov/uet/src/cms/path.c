@@ -16,6 +16,7 @@
 #define SKIP_TRIMMED	4u
 #define SKIP_LOST	15u
 #define SKIP_MAX	(SKIP_LOST << 4)	/* for a path that fails again and again */
+#define ROUND_TURNS	8u	/* of UET_CMS_PATH_RUNS: each eighth is of the round */
 #define REPS_RING	8u
 #define REPS_EXPLORE	16u
 #define REPS_FAILURES	2u			/* losses of one path that freeze REPS */
@@ -110,6 +111,18 @@ static bool reuse(struct uet_cms_paths *p, uint8_t *path)
 	return false;
 }
 
+static uint8_t next_mixed(struct uet_cms_paths *p)
+{
+	uint8_t path;
+
+	if (!reuse(p, &path))
+		return next_healthy(p);
+	if (p->algo == UET_CMS_PATH_MIXED || ++p->reused < ROUND_TURNS)
+		return path;
+	p->reused = 0;
+	return next_healthy(p);
+}
+
 /* ---- REPS (arXiv 2407.21625) ---- */
 
 static void thaw(struct uet_cms_paths *p)
@@ -140,8 +153,6 @@ static uint8_t next_reps(struct uet_cms_paths *p, uint64_t now)
 
 uint8_t uet_cms_paths_next(struct uet_cms_paths *p, uint64_t now)
 {
-	uint8_t path;
-
 	switch (p->algo) {
 	case UET_CMS_PATH_OBLIVIOUS:
 		return next_in_round(p);
@@ -150,7 +161,7 @@ uint8_t uet_cms_paths_next(struct uet_cms_paths *p, uint64_t now)
 	case UET_CMS_PATH_REPS:
 		return next_reps(p, now);
 	default:
-		return reuse(p, &path) ? path : next_healthy(p);
+		return next_mixed(p);
 	}
 }
 
@@ -195,7 +206,7 @@ void uet_cms_paths_feedback(struct uet_cms_paths *p, uint8_t path, enum uet_cms_
 	assert(path < p->cnt);
 	if (event == UET_CMS_PATH_GOOD) {
 		p->strikes[path] = 0;
-		if (reps || p->algo == UET_CMS_PATH_MIXED)
+		if (reps || p->algo == UET_CMS_PATH_MIXED || p->algo == UET_CMS_PATH_RUNS)
 			recycle(p, path);
 	} else if (event == UET_CMS_PATH_LOST && reps) {
 		lost_reps(p, path, now);

@@ -17,6 +17,9 @@
 enum uet_cms_path_algo {
 	UET_CMS_PATH_MIXED,	/* recycled paths that worked, else the bitmap's: the default, as
 				 * it also does well when one ACK stands for several packets */
+	UET_CMS_PATH_RUNS,	/* the same where runs of packets share a path: few of them fill
+				 * the window, which would soon be of few paths, so each eighth
+				 * that worked gives its turn to one of the bitmap's */
 	UET_CMS_PATH_OBLIVIOUS,	/* all in turn, in a new order each round */
 	UET_CMS_PATH_BITMAP,	/* the same, leaving out those in trouble for a while */
 	UET_CMS_PATH_REPS,	/* recycled ones, else random; frozen when a path fails */
@@ -38,6 +41,7 @@ struct uet_cms_paths {
 	uint8_t at, mix;
 	uint8_t head;		/* the ring's next entry to be written */
 	uint8_t fresh;		/* entries before head that were not used again */
+	uint8_t reused;		/* entries used again since one gave its turn away */
 	uint8_t written;	/* entries that hold anything */
 	uint8_t replay;		/* next one to be used while frozen */
 	uint8_t explore;	/* random choices to come */

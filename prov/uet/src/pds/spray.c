@@ -44,7 +44,8 @@ void uet_spray_attach(struct uet_pds *pds, struct uet_ccc *ccc)
 	if (!ccc->spray)
 		return;
 	*ccc->spray = (struct uet_spray){ .left = 0 };
-	uet_cms_paths_init(&ccc->spray->paths, pds->nic->paths, UET_CMS_PATH_MIXED,
+	uet_cms_paths_init(&ccc->spray->paths, pds->nic->paths,
+			   pds->nic->merges ? UET_CMS_PATH_RUNS : UET_CMS_PATH_MIXED,
 			   uet_rand_u64(&pds->rand));
 }
 
