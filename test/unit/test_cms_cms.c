@@ -400,30 +400,40 @@ static void windows_open_by_parts(void **state)
 	assert_false(uet_cms_is_closed(&ccc));
 }
 
-static void probes_once_per_path(void **state)
+/* Eight of them, a round trip apart, and again when the route may have changed. */
+static void probes_each_path(void **state)
 {
 	struct uet_cms_cfg c = nscc;
 	struct uet_cms_ccc ccc;
+	uint64_t now = 1000, n;
 
 	(void)state;
 	uet_cms_init(&ccc, &cfg);
-	assert_false(uet_cms_wants_probe(&ccc));
+	assert_false(uet_cms_wants_probe(&ccc, now));
 	uet_cms_init(&ccc, &c);
-	assert_true(uet_cms_wants_probe(&ccc));
-	assert_false(uet_cms_wants_probe(&ccc));
+	assert_true(uet_cms_wants_probe(&ccc, now));
 	uet_cms_on_probe(&ccc, 8000);
 	assert_int_equal(ccc.rtt.base, 8000);
-	uet_cms_on_ack(&ccc, &(struct uet_cms_ack){ .rtt = 9000 }, 0);
+	uet_cms_on_ack(&ccc, &(struct uet_cms_ack){ .rtt = 9000, .elapsed = 9000 }, now);
+	for (n = 1; n < 20; n++) {
+		now += n == 1 ? uet_cms_first_base(&c) - 1 : 8999;
+		assert_false(uet_cms_wants_probe(&ccc, now));
+		if (!uet_cms_wants_probe(&ccc, ++now))
+			break;
+	}
+	assert_int_equal(n, 8);
+	uet_cms_on_probe(&ccc, 7000);
+	assert_int_equal(ccc.rtt.base, 7000);
 	/* After ten seconds of silence the route may be another one, and longer. */
 	uet_cms_on_work(&ccc, 9 * UET_NSEC_PER_SEC);
-	assert_false(uet_cms_wants_probe(&ccc));
-	uet_cms_on_work(&ccc, 10 * UET_NSEC_PER_SEC);
-	assert_true(uet_cms_wants_probe(&ccc));
+	assert_false(uet_cms_wants_probe(&ccc, 9 * UET_NSEC_PER_SEC));
+	uet_cms_on_work(&ccc, 11 * UET_NSEC_PER_SEC);
+	assert_true(uet_cms_wants_probe(&ccc, 11 * UET_NSEC_PER_SEC));
 	uet_cms_on_probe(&ccc, 16000);
 	assert_int_equal(ccc.rtt.base, 16000);
 	c.base_rtt = 12000;
 	uet_cms_init(&ccc, &c);
-	assert_false(uet_cms_wants_probe(&ccc));
+	assert_false(uet_cms_wants_probe(&ccc, now));
 }
 
 static void nscc_takes_early_timeouts_back(void **state)
@@ -461,7 +471,7 @@ int main(void)
 		cmocka_unit_test(refusals_by_code),
 		cmocka_unit_test(bursts_are_spread),
 		cmocka_unit_test(windows_open_by_parts),
-		cmocka_unit_test(probes_once_per_path),
+		cmocka_unit_test(probes_each_path),
 		cmocka_unit_test(nscc_takes_early_timeouts_back),
 	};
 

@@ -10,6 +10,7 @@
 #define ACK_PACKETS	2u	/* full packets per ACK of a full window */
 #define REOPEN_PART	8.0	/* of the window: free before it is used again ... */
 #define REOPEN_MAX	65536u	/* ... but not more than one call of the kernel takes */
+#define PROBES		8u	/* that find out a base RTT */
 #define ROUTE_MEMORY	(10 * UET_NSEC_PER_SEC)	/* a base RTT holds for so long without use */
 
 static bool has_nscc(const struct uet_cms_ccc *ccc)
@@ -24,7 +25,7 @@ static bool has_rccc(const struct uet_cms_ccc *ccc)
 
 void uet_cms_init(struct uet_cms_ccc *ccc, const struct uet_cms_cfg *cfg)
 {
-	*ccc = (struct uet_cms_ccc){ .cfg = cfg, .probed = cfg->base_rtt != 0 };
+	*ccc = (struct uet_cms_ccc){ .cfg = cfg, .probes = cfg->base_rtt ? PROBES : 0 };
 	uet_rtt_init(&ccc->rtt, cfg);
 	uet_rccc_init(&ccc->rccc, uet_cms_credit_max(cfg, ccc->rtt.base), cfg->mtu);
 	uet_cms_window_init(&ccc->window, cfg->window_init, cfg->mtu, cfg->window_max);
@@ -185,7 +186,7 @@ void uet_cms_on_work(struct uet_cms_ccc *ccc, uint64_t now)
 		return;
 	if (ccc->inflight == 0 && idle >= ROUTE_MEMORY && !ccc->cfg->base_rtt) {
 		uet_rtt_forget_base(&ccc->rtt);
-		ccc->probed = false;
+		ccc->probes = 0;
 	}
 	uet_nscc_on_work(&ccc->nscc, ccc->cfg, idle, ccc->inflight == 0, now);
 }
@@ -295,12 +296,13 @@ void uet_cms_on_spurious(struct uet_cms_ccc *ccc)
 		uet_cms_window_undo(&ccc->window);
 }
 
-bool uet_cms_wants_probe(struct uet_cms_ccc *ccc)
+bool uet_cms_wants_probe(struct uet_cms_ccc *ccc, uint64_t now)
 {
-	bool wanted = has_nscc(ccc) && !ccc->probed;
-
-	ccc->probed = true;
-	return wanted;
+	if (!has_nscc(ccc) || ccc->probes == PROBES || now < ccc->probe_next)
+		return false;
+	ccc->probes++;
+	ccc->probe_next = now + uet_cms_usual_rtt(ccc);
+	return true;
 }
 
 void uet_cms_on_probe(struct uet_cms_ccc *ccc, uint64_t rtt)

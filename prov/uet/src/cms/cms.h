@@ -61,8 +61,9 @@ struct uet_cms_cfg {
 struct uet_cms_ccc {
 	const struct uet_cms_cfg *cfg;
 	uint32_t inflight;	/* bytes in flight */
-	bool probed;		/* the base RTT is known, or asked for */
+	uint8_t probes;		/* sent to find out the base RTT */
 	bool closed;		/* the window was full, and is to open by a part before use */
+	uint64_t probe_next;	/* ns: not before */
 	uint64_t active;	/* ns: last time that something was sent or came back */
 	struct uet_cms_window window;	/* UET_CMS_NONE */
 	struct uet_nscc nscc;		/* UET_CMS_NSCC */
@@ -173,10 +174,10 @@ static inline void uet_cms_forget(struct uet_cms_ccc *ccc, uint32_t bytes)
 }
 
 /*
- * Is a PROBE wanted, because no RTT without queueing is known (UEC 3.6.13.7)? Says so once; its
- * answer goes to uet_cms_on_probe.
+ * Is a PROBE wanted at @now, because the RTT without queueing is not known well (UEC 3.6.13.7)?
+ * Says so a few times, a round trip apart; the answers go to uet_cms_on_probe.
  */
-bool uet_cms_wants_probe(struct uet_cms_ccc *ccc);
+bool uet_cms_wants_probe(struct uet_cms_ccc *ccc, uint64_t now);
 
 /* The answer to a PROBE took @rtt ns without the target's service time. */
 void uet_cms_on_probe(struct uet_cms_ccc *ccc, uint64_t rtt);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The PROBE that finds out the base RTT of a new CCC (UEC 3.6.13.7): it takes the control class's
- * way, past the queues of data.
+ * The PROBEs that find out the base RTT of a new CCC (UEC 3.6.13.7). They take the control class's
+ * way, past the queues of data; yet each may find a packet of those on the wire, which takes a few
+ * per cent of the base RTT, and sources that differ by so much share a link unevenly. The least
+ * of several does not.
  */
 #include "pds/pdc.h"
 
@@ -20,8 +22,8 @@ void uet_probe_consider(struct uet_pds *pds, struct uet_pdc *pdc)
 	/* Who has sent everything needs no window. */
 	if (!pdc->peer_id || !uet_pdc_busy(pdc))
 		return;
-	/* A full NIC must not swallow the question: there is only one. */
-	if (!uet_batch_room(pds) || !uet_cms_wants_probe(&ccc->cms))
+	/* A full NIC must not swallow the question. */
+	if (!uet_batch_room(pds) || !uet_cms_wants_probe(&ccc->cms, pds->now))
 		return;
 	/* 0 is what other PROBEs have. */
 	ccc->probe_id = ccc->probe_id == UINT16_MAX ? 1 : ccc->probe_id + 1;
