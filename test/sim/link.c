@@ -28,14 +28,38 @@ int uet_sim_link_init(struct uet_sim_net *net, uint32_t id)
 	return 0;
 }
 
+/*
+ * A trace is written in the order of time. The events for that are separate, so that all others
+ * come in the order that they have without it.
+ */
+static void follow(struct uet_sim_net *net, struct uet_sim_link *l)
+{
+	struct uet_sim_timer t = { .kind = UET_SIM_TRACED, .link = (uint32_t)(l - net->links) };
+
+	if (uet_sim_depth(l) && !l->followed)
+		l->followed = !uet_sim_timer_add(net, &t, uet_max_u64(l->free_at, net->now));
+}
+
+void uet_sim_link_follow(struct uet_sim_net *net, uint32_t id)
+{
+	struct uet_sim_link *l = &net->links[id];
+
+	l->followed = false;
+	uet_sim_link_settle(net, l);
+	if (l->traced)
+		follow(net, l);
+}
+
 /* When this link next needs work. */
-static void reschedule(struct uet_sim_net *net, const struct uet_sim_link *l)
+static void reschedule(struct uet_sim_net *net, struct uet_sim_link *l)
 {
 	uint64_t next = l->flight.head ? l->flight_at : UET_TIME_NEVER;
 
 	if (uet_sim_depth(l) && (l->eager || next == UET_TIME_NEVER) && l->free_at < next)
 		next = l->free_at;
 	uet_sim_events_set(&net->events, (uint32_t)(l - net->links), next);
+	if (uet_unlikely(l->odd && l->traced))
+		follow(net, l);
 }
 
 /* @p is on its way. Packets of one link do not overtake each other there. */
@@ -283,7 +307,7 @@ void uet_sim_link_eager(struct uet_sim_net *net, uint32_t id, bool eager)
 {
 	struct uet_sim_link *l = &net->links[id];
 
-	l->eager = eager || l->traced;
+	l->eager = eager;
 	reschedule(net, l);
 }
 

@@ -170,6 +170,9 @@ static void timer_event(struct uet_sim_net *net, uint32_t i)
 	case UET_SIM_ROOM:
 		uet_sim_host_room(net, t.link);
 		break;
+	case UET_SIM_TRACED:
+		uet_sim_link_follow(net, t.link);
+		break;
 	}
 }
 

@@ -67,6 +67,7 @@ struct uet_sim_link {
 	uint8_t from_kind;
 	bool routed;		/* ECMP believes that it is up */
 	bool traced;
+	bool followed;		/* an event for its trace is pending */
 	bool faulty;		/* some chance in faults is not 0 */
 	struct uet_rand rand;
 
@@ -99,6 +100,7 @@ enum uet_sim_timer_kind {
 	UET_SIM_LATE,		/* pkt arrives at the end of link, unless that failed */
 	UET_SIM_LOCAL,		/* pkt from a host to itself */
 	UET_SIM_ROOM,		/* link: a host, whose NIC was emptied */
+	UET_SIM_TRACED,		/* link: a packet leaves it */
 };
 
 struct uet_sim_timer {
@@ -234,6 +236,9 @@ void uet_sim_link_event(struct uet_sim_net *net, uint32_t id);
 /* @p, held back on link @id when that had failed @epoch times, arrives. */
 void uet_sim_link_late(struct uet_sim_net *net, uint32_t id, uint32_t epoch,
 		       struct uet_sim_pkt *p);
+
+/* Let go what has left link @id, which is traced, and see to what comes next. */
+void uet_sim_link_follow(struct uet_sim_net *net, uint32_t id);
 
 /* Have events for each packet that leaves link @id, or not. */
 void uet_sim_link_eager(struct uet_sim_net *net, uint32_t id, bool eager);

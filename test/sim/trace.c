@@ -165,7 +165,8 @@ static void trace_link(struct uet_sim_net *net, uint32_t link, bool traced)
 	uet_sim_link_settle(net, l);
 	l->traced = traced;
 	l->odd = l->traced || l->faulty;
-	uet_sim_link_eager(net, link, l->from_kind == UET_SIM_HOST && net->hosts[l->from].blocked);
+	if (traced)
+		uet_sim_link_follow(net, link);
 }
 
 static int end_trace(struct uet_sim_net *net)
