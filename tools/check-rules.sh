@@ -42,7 +42,7 @@ for dir in "$src"/*/; do
 done
 
 files=("$src"/*/*.[ch] include/rdma/*.h test/unit/*.[ch] test/sim/*.[ch]
-	test/system/*.[ch] test/lab/*.[ch])
+	test/system/*.[ch] test/lab/*.[ch] test/perf/*.[ch])
 for f in "${files[@]}"; do
 	head -n 1 "$f" | grep -q '^/\* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only \*/$' ||
 		offence "$f:1: the licence line is missing"

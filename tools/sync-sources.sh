@@ -28,15 +28,15 @@ list() {
 	uet_*_files)
 		floor=${1#uet_}; floor=${floor%_files}
 		exists prov/uet/src/"$floor"/*.c prov/uet/src/"$floor"/*.h ;;
-	unit_programs | sim_programs | system_programs | lab_programs)
+	unit_programs | sim_programs | system_programs | lab_programs | perf_programs)
 		programs "${1%_programs}" | uses_no_mpi | sed 's/\.c$//' ;;
 	system_mpi_programs)
 		programs system | uses_mpi | sed 's/\.c$//' ;;
 	bench_programs)
 		exists fabtests/benchmarks/*.c | sed 's/\.c$//' ;;
-	unit_sources | sim_sources | system_sources | lab_sources)
+	unit_sources | sim_sources | system_sources | lab_sources | perf_sources)
 		programs "${1%_sources}" ;;
-	unit_helpers | sim_helpers | system_helpers)
+	unit_helpers | sim_helpers | system_helpers | perf_helpers)
 		{ exists test/"${1%_helpers}"/*.h
 		  comm -23 <(exists test/"${1%_helpers}"/*.c) <(programs "${1%_helpers}"); } ;;
 	public_headers)
@@ -45,7 +45,8 @@ list() {
 		exists ./*.md COPYING autogen.sh .clang-format .editorconfig .ci/run \
 			man/*.md prov/uet/docs/* prov/uet/configure.m4 tools/* \
 			test/*.md test/*.sh test/*.supp test/data/* test/sim/scenarios/* \
-			test/system/*.sh test/system/*.py test/lab/*.sh
+			test/system/*.sh test/system/*.py test/lab/*.sh \
+			test/perf/*.sh test/perf/*.txt
 		find fabtests -type f 2>/dev/null || true ;;
 	*)	echo "tools/sync-sources.sh: nobody knows the list $1" >&2; exit 1 ;;
 	esac | sed 's,^\./,,' | sort -u

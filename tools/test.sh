@@ -125,6 +125,9 @@ tested_build "gcc, -Werror" build gcc --enable-werror
 step "simulator: 200 known seeds" sim \
 	"run the command that it prints; test/README.md says how to find out more" \
 	simulate build 1 200 || true
+step "instructions of the core" instructions \
+	"test/perf/check-instructions.sh says how to find out where they are" \
+	make -C build check-instructions || true
 if ((!quick)); then
 	# Seeds that nobody has run before: the log tells which.
 	step "simulator: 300 new seeds" sim-new \
