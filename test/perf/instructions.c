@@ -26,7 +26,11 @@
 #define LONG_BYTES	(LONG_PKTS * MTU)
 #define STEP		(10 * UET_NSEC_PER_USEC)	/* between two looks at the network */
 
+#if defined(__clang__)
 #define NEVER_INLINE	__attribute__((noinline))
+#else
+#define NEVER_INLINE	__attribute__((noipa))
+#endif
 
 struct side {
 	struct uet_nic nic;	/* first */
