@@ -81,7 +81,7 @@ static void put(struct uet_ses_rx *rx, size_t off, const char *src, size_t n)
 	}
 }
 
-void uet_ses_rx_write(struct uet_ses_rx *rx, size_t off, const void *src, size_t n)
+void uet_ses_rx_scatter(struct uet_ses_rx *rx, size_t off, const void *src, size_t n)
 {
 	if (uet_likely(!rx->mem))
 		uet_ses_iov_write(rx->iov, rx->iov_cnt, &rx->cur, off, src, n);

@@ -23,6 +23,8 @@
 #ifndef UET_SES_MSG_H
 #define UET_SES_MSG_H
 
+#include <string.h>
+
 #include "base/list.h"
 #include "base/pool.h"
 #include "ses/ses.h"
@@ -242,11 +244,20 @@ void uet_ses_iov_write(const struct iovec *iov, uint8_t cnt, struct uet_ses_curs
 void uet_ses_iov_read(const struct iovec *iov, uint8_t cnt, struct uet_ses_cursor *cur,
 		      size_t off, void *dst, size_t n);
 
+/* uet_ses_rx_write for memory of any kind, in any number of fragments. */
+void uet_ses_rx_scatter(struct uet_ses_rx *rx, size_t off, const void *src, size_t n);
+
 /*
  * Copy @n bytes from @src to offset @off of the memory of @rx, which holds them, whichever kind
  * of memory it is. An error is kept in rx->mem_err, and nothing is copied after one.
  */
-void uet_ses_rx_write(struct uet_ses_rx *rx, size_t off, const void *src, size_t n);
+static inline void uet_ses_rx_write(struct uet_ses_rx *rx, size_t off, const void *src, size_t n)
+{
+	if (uet_likely(!rx->mem && rx->iov_cnt == 1 && n > 0))
+		memcpy((char *)rx->iov[0].iov_base + off, src, n);
+	else
+		uet_ses_rx_scatter(rx, off, src, n);
+}
 
 /* tx.c: the PDS upper ops of the sending side (pds/pds.h), and the posting of messages. */
 

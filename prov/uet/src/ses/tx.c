@@ -55,10 +55,14 @@ static uint32_t pkt_count(const struct uet_ses *ses, size_t len)
 
 static void fill_payload(struct uet_ses_tx *tx, size_t off, uint32_t n, struct uet_pds_fill *out)
 {
+	const char *whole = tx->copy;
+
+	if (!whole && tx->iov_cnt == 1)
+		whole = tx->iov[0].iov_base;
 	out->payload_len = n;
-	if (tx->copy && n > 0) {
+	if (uet_likely(whole && n > 0)) {
 		out->iov_cnt = 1;
-		out->iov[0].iov_base = (char *)tx->copy + off;
+		out->iov[0].iov_base = (char *)(uintptr_t)whole + off;
 		out->iov[0].iov_len = n;
 		return;
 	}
