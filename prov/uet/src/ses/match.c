@@ -9,14 +9,34 @@
 #include "ses/guest.h"
 #include "ses/rndv.h"
 
-static bool takes(const struct uet_ses_rx *rx, const struct uet_ses_in *in)
+/* Does @rx take a message with @tag of its queue from @initiator at @host? */
+static bool suits(const struct uet_ses_rx *rx, uint64_t tag, const struct uet_addr *host,
+		  uint32_t initiator)
 {
-	if (rx->queue == UET_SES_TAGGED && ((in->tag ^ rx->tag) & ~rx->ignore))
+	if (rx->queue == UET_SES_TAGGED && ((tag ^ rx->tag) & ~rx->ignore))
 		return false;
 	if (!rx->directed)
 		return true;
-	return rx->source.initiator == in->source.initiator &&
-	       uet_addr_same_host(&rx->source.host, &in->source.host);
+	return rx->source.initiator == initiator && uet_addr_same_host(&rx->source.host, host);
+}
+
+static bool takes(const struct uet_ses_rx *rx, const struct uet_ses_in *in)
+{
+	return suits(rx, in->tag, &in->source.host, in->source.initiator);
+}
+
+struct uet_ses_rx *uet_ses_match_peek(struct uet_ses_rxq *rxq, uint8_t queue, uint64_t tag,
+				      const struct uet_addr *host, uint32_t initiator)
+{
+	struct uet_list *pos;
+
+	uet_list_for_each(pos, &rxq->posted[queue]) {
+		struct uet_ses_rx *rx = uet_list_entry(pos, struct uet_ses_rx, link);
+
+		if (suits(rx, tag, host, initiator))
+			return rx;
+	}
+	return NULL;
 }
 
 struct uet_ses_rx *uet_ses_match_posted(struct uet_ses_rxq *rxq, struct uet_ses_in *in)

@@ -355,6 +355,15 @@ void uet_ses_pdc_gone(void *upper, struct uet_pdc *pdc, int err);
  */
 uint8_t uet_ses_check_target(const struct uet_ses *ses, const struct uet_ses_req *req);
 
+/* quick.c */
+
+/*
+ * Take in the request packet @rx and fill @answer if it is one of the usual ones. False: it is
+ * not, and nothing has happened.
+ */
+bool uet_ses_quick_packet(struct uet_ses *ses, const struct uet_pds_rx *rx,
+			  struct uet_pds_answer *answer);
+
 /* in.c: inbound messages and flows. */
 
 /*
@@ -410,6 +419,13 @@ void uet_ses_in_result(const struct uet_ses_in *in, struct uet_ses_rx_result *re
  * receive buffers that are too full for @in retire.
  */
 struct uet_ses_rx *uet_ses_match_posted(struct uet_ses_rxq *rxq, struct uet_ses_in *in);
+
+/*
+ * First posted receive of @queue that takes a message with @tag from @initiator at @host (port
+ * ignored), left where it is; NULL: none. Whether a multi-receive buffer has room is not asked.
+ */
+struct uet_ses_rx *uet_ses_match_peek(struct uet_ses_rxq *rxq, uint8_t queue, uint64_t tag,
+				      const struct uet_addr *host, uint32_t initiator);
 
 /* First unexpected message that @rx takes, left where it is; NULL: none. */
 struct uet_ses_in *uet_ses_match_unex(struct uet_ses_rxq *rxq, const struct uet_ses_rx *rx);

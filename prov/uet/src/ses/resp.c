@@ -8,20 +8,11 @@
 void uet_ses_answer(struct uet_pds_answer *answer, const struct uet_ses_req *req, uint8_t opcode,
 		    uint8_t list, uint8_t rc, uint32_t modified, bool gtd)
 {
-	struct uet_ses_resp resp = {
-		.format = UET_HDR_RESPONSE,
-		.list = list,
-		.opcode = opcode,
-		.return_code = rc,
-		.message_id = req->message_id,
-		.job_id = req->job_id,
-		.modified_length = modified,
-	};
-
 	answer->gtd_del = gtd;
 	answer->complete = opcode != UET_RESP_NO_RESPONSE;
-	answer->next_hdr = resp.format;
-	answer->len = (uint8_t)uet_ses_resp_pack(&resp, answer->ses);
+	answer->next_hdr = UET_HDR_RESPONSE;
+	answer->len = UET_SES_RESP_LEN;
+	uet_ses_resp_put(answer->ses, list, opcode, rc, req->message_id, req->job_id, modified);
 }
 
 void uet_ses_refuse(struct uet_ses *ses, const struct uet_ses_req *req, uint8_t rc,

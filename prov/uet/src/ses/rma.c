@@ -207,6 +207,20 @@ static void fail(struct uet_ses *ses, struct uet_ses_in *in, const struct uet_se
 		uet_ses_in_put(in);
 }
 
+void uet_ses_rma_tell(struct uet_ses *ses, const struct uet_ses_region *region,
+		      const struct uet_ses_rma_event *event, bool tell)
+{
+	if (event->opcode == UET_OP_WRITE)
+		ses->stats.rma_writes++;
+	else if (event->opcode == UET_OP_READ)
+		ses->stats.rma_reads++;
+	else
+		ses->stats.rma_atomics++;
+	ses->stats.rma_bytes += event->len;
+	if (tell && ses->ops->rma_done)
+		ses->ops->rma_done(ses->upper, region, event);
+}
+
 void uet_ses_rma_complete(struct uet_ses *ses, const struct uet_ses_rma_pkt *p, uint8_t opcode,
 			  size_t len)
 {
@@ -226,15 +240,7 @@ void uet_ses_rma_complete(struct uet_ses *ses, const struct uet_ses_rma_pkt *p, 
 	if (event.has_data)
 		event.data = p->req.header_data;
 	event.source.host.port = 0;
-	if (opcode == UET_OP_WRITE)
-		ses->stats.rma_writes++;
-	else if (opcode == UET_OP_READ)
-		ses->stats.rma_reads++;
-	else
-		ses->stats.rma_atomics++;
-	ses->stats.rma_bytes += len;
-	if (ses->ops->rma_done && p->rx->mode != UET_MODE_RUDI)
-		ses->ops->rma_done(ses->upper, p->region, &event);
+	uet_ses_rma_tell(ses, p->region, &event, p->rx->mode != UET_MODE_RUDI);
 }
 
 /* Copy what the packet asks for and send it. Returns UET_RC_NULL if it was refused for now. */

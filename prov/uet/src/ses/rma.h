@@ -62,6 +62,10 @@ void uet_ses_rma_packet(struct uet_ses *ses, const struct uet_pds_rx *rx,
 			const struct uet_ses_req *req, const uint8_t *payload, size_t avail,
 			struct uet_pds_answer *answer);
 
+/* Count the operation @event on @region, and tell the floor above if @tell. Last of all. */
+void uet_ses_rma_tell(struct uet_ses *ses, const struct uet_ses_region *region,
+		      const struct uet_ses_rma_event *event, bool tell);
+
 /* Count the operation that @p completes, and tell the floor above. Last of all. */
 void uet_ses_rma_complete(struct uet_ses *ses, const struct uet_ses_rma_pkt *p, uint8_t opcode,
 			  size_t len);

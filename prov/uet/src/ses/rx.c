@@ -466,10 +466,14 @@ static void serve_rtr(struct uet_ses *ses, const struct pkt *p, struct uet_pds_a
 void uet_ses_rx_packet(void *upper, const struct uet_pds_rx *rx, struct uet_pds_answer *answer)
 {
 	struct uet_ses *ses = upper;
-	struct pkt p = { .rx = rx };
+	struct pkt p;
 	uint8_t rc;
 	int n;
 
+	if (uet_likely(uet_ses_quick_packet(ses, rx, answer)))
+		return;
+	memset(&p, 0, sizeof(p));
+	p.rx = rx;
 	if (uet_unlikely(rx->next_hdr > UET_HDR_RESPONSE)) {
 		uet_ses_read_data(ses, rx, answer);
 		return;

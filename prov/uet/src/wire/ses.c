@@ -4,18 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/util.h"
-#include "wire/pds.h"
 
-/* Byte 1 of a request. */
-#define F_VER_SHIFT	6
-#define F_DC		0x20
-#define F_IE		0x10
-#define F_REL		0x08
-#define F_HD		0x04
-#define F_EOM		0x02
-#define F_SOM		0x01
+#define F_VER_SHIFT	6	/* in byte 1 of a request */
 
 /* Sets of opcodes: bit n stands for opcode n. */
 #define OPS_ATOMIC	(1u << UET_OP_ATOMIC | 1u << UET_OP_FETCHING_ATOMIC |		\
@@ -204,12 +195,12 @@ int uet_ses_req_unpack(struct uet_ses_req *r, uint8_t next_hdr, const uint8_t *b
 	r->format = next_hdr;
 	r->opcode = opcode;
 	r->version = flags >> F_VER_SHIFT;
-	r->dc = flags & F_DC;
-	r->ie = flags & F_IE;
-	r->rel = flags & F_REL;
-	r->hd = flags & F_HD;
-	r->eom = flags & F_EOM;
-	r->som = flags & F_SOM;
+	r->dc = flags & UET_SES_F_DC;
+	r->ie = flags & UET_SES_F_IE;
+	r->rel = flags & UET_SES_F_REL;
+	r->hd = flags & UET_SES_F_HD;
+	r->eom = flags & UET_SES_F_EOM;
+	r->som = flags & UET_SES_F_SOM;
 	r->ri_generation = buf[4];
 	r->job_id = uet_get_be24(buf + 5);
 	r->pid_on_fep = uet_get_be16(buf + 8) & ID12;
@@ -265,8 +256,9 @@ size_t uet_ses_req_pack(const struct uet_ses_req *r, uint8_t *buf)
 	}
 
 	buf[0] = r->opcode & 0x3f;
-	buf[1] = (uint8_t)(r->version << F_VER_SHIFT | r->dc * F_DC | r->ie * F_IE |
-			   r->rel * F_REL | hd * F_HD | r->eom * F_EOM | r->som * F_SOM);
+	buf[1] = (uint8_t)(r->version << F_VER_SHIFT |
+			   r->dc * UET_SES_F_DC | r->ie * UET_SES_F_IE | r->rel * UET_SES_F_REL |
+			   hd * UET_SES_F_HD | r->eom * UET_SES_F_EOM | r->som * UET_SES_F_SOM);
 	buf[4] = r->ri_generation;
 	uet_put_be24(buf + 5, r->job_id);
 	uet_put_be16(buf + 8, r->pid_on_fep & ID12);

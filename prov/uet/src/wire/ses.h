@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
+#include "wire/pds.h"
+
 /* Request opcodes, Table 3-17. */
 enum uet_ses_op {
 	UET_OP_NO_OP			= 0x00,
@@ -31,6 +34,15 @@ enum uet_ses_op {
 	/* Vendor range: fetching atomics that the standard forms cannot express, docs/wire.md. */
 	UET_OP_VENDOR_ATOMIC		= 0x30,
 };
+
+/* Byte 1 of a request. */
+#define UET_SES_F_VERSION	0xc0
+#define UET_SES_F_DC		0x20
+#define UET_SES_F_IE		0x10
+#define UET_SES_F_REL		0x08
+#define UET_SES_F_HD		0x04
+#define UET_SES_F_EOM		0x02
+#define UET_SES_F_SOM		0x01
 
 /* Response opcodes, Table 3-18. */
 enum uet_ses_resp_op {
@@ -210,6 +222,61 @@ struct uet_ses_resp {
 	uint32_t original_request_psn;	/* DATA_SMALL */
 };
 
+/*
+ * What most requests are: standard headers without extension. The fields that sends and writes
+ * look at, of which a compiler leaves out what nobody reads.
+ */
+struct uet_ses_brief {
+	uint8_t opcode;
+	bool rel, hd, eom, som;
+	uint8_t ri_generation;
+	uint16_t message_id;
+	uint32_t job_id;
+	uint16_t pid_on_fep;
+	uint16_t resource_index;
+	uint64_t buffer_offset;	/* deferrable sends: both tokens */
+	uint32_t target_token;	/* the second of them */
+	uint32_t initiator;
+	uint64_t match_bits;
+	uint64_t header_data;	/* SOM=1 and HD=1 */
+	uint32_t request_length;
+	uint16_t payload_length; /* SOM=0 */
+	uint32_t message_offset; /* SOM=0 */
+};
+
+/*
+ * Parse the header at @buf as uet_ses_req_unpack does. False, and @b undefined, for all but
+ * standard headers of version 0 without IE; whether an extension follows is not looked at.
+ */
+static inline bool uet_ses_brief_unpack(struct uet_ses_brief *b, uint8_t next_hdr,
+					const uint8_t *buf, size_t len)
+{
+	uint8_t flags;
+
+	if (next_hdr != UET_HDR_REQUEST_STD || len < UET_SES_STD_LEN)
+		return false;
+	flags = buf[1];
+	b->opcode = buf[0] & 0x3f;
+	b->rel = flags & UET_SES_F_REL;
+	b->hd = flags & UET_SES_F_HD;
+	b->eom = flags & UET_SES_F_EOM;
+	b->som = flags & UET_SES_F_SOM;
+	b->message_id = uet_get_be16(buf + 2);
+	b->ri_generation = buf[4];
+	b->job_id = uet_get_be32(buf + 4) & 0xffffff;
+	b->pid_on_fep = uet_get_be16(buf + 8) & 0xfff;
+	b->resource_index = uet_get_be16(buf + 10) & 0xfff;
+	b->buffer_offset = uet_get_be64(buf + 12);
+	b->target_token = uet_get_be32(buf + 16);
+	b->initiator = uet_get_be32(buf + 20);
+	b->match_bits = uet_get_be64(buf + 24);
+	b->header_data = uet_get_be64(buf + 32);
+	b->payload_length = uet_get_be16(buf + 34) & 0x3fff;
+	b->message_offset = uet_get_be32(buf + 36);
+	b->request_length = uet_get_be32(buf + 40);
+	return !(flags & (UET_SES_F_VERSION | UET_SES_F_IE));
+}
+
 /* Bytes of the extension that follows a request with these opcodes: 0, 4, 24 or 36. */
 size_t uet_ses_ext_len(uint8_t opcode, uint8_t atomic_opcode);
 
@@ -231,6 +298,17 @@ size_t uet_ses_req_pack(const struct uet_ses_req *r, uint8_t *buf);
  * some peers send. Returns the bytes consumed, -EBADMSG, or -EPROTONOSUPPORT as above.
  */
 int uet_ses_resp_unpack(struct uet_ses_resp *r, uint8_t next_hdr, const uint8_t *buf, size_t len);
+
+/* Write a response of format RESPONSE, generation 0, at @buf: UET_SES_RESP_LEN bytes. */
+static inline void uet_ses_resp_put(uint8_t *buf, uint8_t list, uint8_t opcode, uint8_t return_code,
+				    uint16_t message_id, uint32_t job_id, uint32_t modified_length)
+{
+	buf[0] = (uint8_t)(list << 6 | opcode);
+	buf[1] = return_code;
+	uet_put_be16(buf + 2, message_id);
+	uet_put_be32(buf + 4, job_id & 0xffffff);
+	uet_put_be32(buf + 8, modified_length);
+}
 
 /* Write @r in the format r->format at @buf (20 bytes of room). Returns the length, 0 if unknown. */
 size_t uet_ses_resp_pack(const struct uet_ses_resp *r, uint8_t *buf);

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The usual request packets, each with as little ado as it needs:
+ *
+ *   - a send in one packet for which a plain receive is posted, and a write in one packet
+ *   - a packet in the midst of a send that has its receive, or of a write
+ *
+ * What is unusual in any way is left to rx.c and rma.c, which can do these, too, and say what
+ * is checked and why.
+ */
+#include "ses/rndv.h"
+
+/* A packet being looked at. */
+struct quick {
+	struct uet_ses_brief req;
+	const uint8_t *payload;
+	size_t avail;		/* bytes at payload */
+};
+
+static void answer_with(const struct quick *q, uint8_t opcode, uint8_t rc, uint32_t modified,
+			struct uet_pds_answer *answer)
+{
+	answer->complete = opcode != UET_RESP_NO_RESPONSE;
+	answer->next_hdr = UET_HDR_RESPONSE;
+	answer->len = UET_SES_RESP_LEN;
+	uet_ses_resp_put(answer->ses, UET_LIST_EXPECTED, opcode, rc, q->req.message_id,
+			 q->req.job_id, modified);
+}
+
+static bool is_for_us(const struct uet_ses *ses, const struct quick *q)
+{
+	return q->req.pid_on_fep == ses->cfg.pid_on_fep && q->req.ri_generation == 0 &&
+	       (!q->req.rel || q->req.job_id == ses->cfg.job_id);
+}
+
+/* Is no message open on the PDC of @rx that the packet could be part of, or could end? */
+static bool is_alone(const struct uet_pds_rx *rx, const struct quick *q)
+{
+	const struct uet_ses_flow *flow = *uet_pdc_upper(rx->pdc);
+
+	if (uet_likely(!flow || uet_list_empty(&flow->open)))
+		return true;
+	return rx->mode == UET_MODE_RUD && !uet_ses_in_find(rx->pdc, q->req.message_id);
+}
+
+/* ---- sends ---- */
+
+static bool send_whole(struct uet_ses *ses, const struct uet_pds_rx *pds_rx, const struct quick *q,
+		       struct uet_pds_answer *answer)
+{
+	struct uet_ses_rxq *rxq = uet_ses_rxq_at(ses, q->req.resource_index);
+	uint8_t queue = q->req.opcode == UET_OP_SEND ? UET_SES_UNTAGGED : UET_SES_TAGGED;
+	uint32_t len = q->req.request_length;
+	struct uet_ses_rx_result res;
+	struct uet_ses_rx *rx;
+
+	if (!rxq || q->req.buffer_offset || len > q->avail || !is_alone(pds_rx, q))
+		return false;
+	rx = uet_ses_match_peek(rxq, queue, q->req.match_bits, pds_rx->src, q->req.initiator);
+	if (!rx || rx->multi || rx->mem || rx->len < len)
+		return false;
+	uet_list_del(&rx->link);
+	uet_ses_rx_write(rx, 0, q->payload, len);
+	answer_with(q, UET_RESP_DEFAULT, UET_RC_OK, len, answer);
+	ses->stats.rx_msgs++;
+	ses->stats.rx_bytes += len;
+	res = (struct uet_ses_rx_result){
+		.queue = queue,
+		.has_data = q->req.hd,
+		.len = len,
+		.msg_len = len,
+		.tag = q->req.match_bits,
+		.data = q->req.hd ? q->req.header_data : 0,
+		.resource_index = q->req.resource_index,
+		.source = { .host = *pds_rx->src, .initiator = q->req.initiator },
+	};
+	res.source.host.port = 0;
+	ses->ops->rx_done(ses->upper, rx, &res);
+	return true;
+}
+
+static bool same_send(const struct uet_ses *ses, const struct uet_ses_in *in,
+		      const struct quick *q)
+{
+	uint8_t queue = UET_SES_TAGGED;
+
+	switch (q->req.opcode) {
+	case UET_OP_SEND:
+		queue = UET_SES_UNTAGGED;
+		__attribute__((fallthrough));
+	case UET_OP_TAGGED_SEND:
+		if (q->req.buffer_offset)
+			return false;
+		break;
+	case UET_OP_DEFERRABLE_SEND:
+		queue = UET_SES_UNTAGGED;
+		break;
+	case UET_OP_DEFERRABLE_TSEND:
+		break;
+	default:
+		return false;
+	}
+	return in->queue == queue && in->pushed == q->req.request_length && !in->deferred &&
+	       in->rxq == uet_ses_rxq_at(ses, q->req.resource_index);
+}
+
+/* ---- writes ---- */
+
+/* The region of a write in one packet that passes all checks, or NULL. */
+static const struct uet_ses_region *region_of(const struct uet_ses *ses, const struct quick *q)
+{
+	const struct uet_ses_region *region = NULL;
+	uint64_t at;
+
+	if (ses->ops->region)
+		region = ses->ops->region(ses->upper, q->req.match_bits, q->req.resource_index);
+	if (!region || region->mem || !(region->access & UET_SES_REMOTE_WRITE) ||
+	    (region->job_id && region->job_id != q->req.job_id) ||
+	    q->req.buffer_offset < region->base)
+		return NULL;
+	at = q->req.buffer_offset - region->base;
+	if (at > region->len || q->req.request_length > region->len - at)
+		return NULL;
+	return region;
+}
+
+static void put(const struct uet_ses_region *region, uint64_t off, const struct quick *q,
+		uint32_t len)
+{
+	if (uet_likely(region->iov_cnt == 1 && len > 0))
+		memcpy((char *)region->iov[0].iov_base + off, q->payload, len);
+	else
+		uet_ses_region_put(region, off, q->payload, len);
+}
+
+static bool write_whole(struct uet_ses *ses, const struct uet_pds_rx *rx, const struct quick *q,
+			struct uet_pds_answer *answer)
+{
+	const struct uet_ses_region *region;
+	struct uet_ses_rma_event event;
+	uint32_t len = q->req.request_length;
+
+	if (!uet_ses_rxq_at(ses, q->req.resource_index) || len > q->avail || !is_alone(rx, q))
+		return false;
+	region = region_of(ses, q);
+	if (!region)
+		return false;
+	put(region, q->req.buffer_offset - region->base, q, len);
+	answer_with(q, UET_RESP_DEFAULT, UET_RC_OK, len, answer);
+	event = (struct uet_ses_rma_event){
+		.opcode = UET_OP_WRITE,
+		.has_data = q->req.hd,
+		.data = q->req.hd ? q->req.header_data : 0,
+		.len = len,
+		.offset = q->req.buffer_offset,
+		.resource_index = q->req.resource_index,
+		.source = { .host = *rx->src, .initiator = q->req.initiator },
+	};
+	event.source.host.port = 0;
+	uet_ses_rma_tell(ses, region, &event, true);
+	return true;
+}
+
+static bool same_write(const struct uet_ses *ses, const struct uet_ses_in *in,
+		       const struct quick *q)
+{
+	return q->req.opcode == UET_OP_WRITE && in->queue == UET_SES_RMA_QUEUE &&
+	       in->opcode == UET_OP_WRITE && in->resource_index == q->req.resource_index &&
+	       in->buffer_offset == q->req.buffer_offset && !in->region->mem &&
+	       uet_ses_rxq_at(ses, q->req.resource_index);
+}
+
+/* ---- packets ---- */
+
+/* The open message of a packet in its midst: the last one looked for, and on ROD the only one. */
+static struct uet_ses_in *message_of(const struct uet_pds_rx *rx, const struct quick *q)
+{
+	const struct uet_ses_flow *flow = *uet_pdc_upper(rx->pdc);
+	struct uet_ses_in *in = flow ? flow->last : NULL;
+
+	if (!in || in->message_id != q->req.message_id ||
+	    (rx->mode == UET_MODE_ROD && flow->open.next != flow->open.prev))
+		return NULL;
+	if (in->request_length != q->req.request_length || in->tag != q->req.match_bits ||
+	    in->source.initiator != q->req.initiator)
+		return NULL;
+	return in;
+}
+
+static bool in_the_midst(const struct uet_ses *ses, const struct uet_pds_rx *rx,
+			 const struct quick *q, struct uet_pds_answer *answer)
+{
+	struct uet_ses_in *in = message_of(rx, q);
+	uint32_t off = q->req.message_offset, len = q->req.payload_length;
+	uint64_t end = (uint64_t)off + len;
+
+	if (!in || len == 0 || len > q->avail || len >= in->expected - in->received ||
+	    end > in->request_length || q->req.eom != (end == in->request_length))
+		return false;
+	if (in->state == UET_IN_MATCHED) {
+		if (!same_send(ses, in, q))
+			return false;
+		if (off < in->rx->len)
+			uet_ses_rx_write(in->rx, off, q->payload,
+					 uet_min_u64(len, in->rx->len - off));
+	} else {
+		if (in->state != UET_IN_RMA || !same_write(ses, in, q))
+			return false;
+		put(in->region, in->buffer_offset - in->region->base + off, q, len);
+	}
+	in->received += len;
+	answer_with(q, UET_RESP_NO_RESPONSE, UET_RC_NULL, 0, answer);
+	return true;
+}
+
+bool uet_ses_quick_packet(struct uet_ses *ses, const struct uet_pds_rx *rx,
+			  struct uet_pds_answer *answer)
+{
+	struct quick q;
+
+	if (rx->mode > UET_MODE_ROD ||
+	    !uet_ses_brief_unpack(&q.req, rx->next_hdr, rx->data, rx->len) || !is_for_us(ses, &q))
+		return false;
+	q.payload = rx->data + UET_SES_STD_LEN;
+	q.avail = rx->len - UET_SES_STD_LEN;
+	if (!q.req.som)
+		return in_the_midst(ses, rx, &q, answer);
+	if (!q.req.eom)
+		return false;
+	if (q.req.opcode == UET_OP_TAGGED_SEND || q.req.opcode == UET_OP_SEND)
+		return send_whole(ses, rx, &q, answer);
+	return q.req.opcode == UET_OP_WRITE && write_whole(ses, rx, &q, answer);
+}
