@@ -69,7 +69,6 @@ static void syn_and_control_packets_use_the_own_port(void **state)
 	(void)state;
 	start(&s, 1, PATHS);
 	s.filter = on_path_0;
-	s.drop_ppm = 50000;
 	sim_post(&s, 0, 1, UET_MODE_RUD, 300, 100);
 	sim_read(&s, 0, 1, UET_MODE_RUD, 40, 100);
 	sim_post(&s, 0, 1, UET_MODE_ROD, 300, 100);
@@ -77,6 +76,108 @@ static void syn_and_control_packets_use_the_own_port(void **state)
 	sim_run_for(&s, 20 * SEC);
 	assert_true(s.arg[0] > 40);
 	assert_int_equal(sim_stats(&s, 0)->pdc_closed, 2);
+	sim_free(&s);
+}
+
+/* arg[0]: bit n: what end n sends from its own port to that of the peer vanishes. arg[1]: count. */
+static enum sim_verdict own_port_is_dead(struct sim *s, int from, int to,
+					 const struct uet_pds_hdr *h)
+{
+	(void)h;
+	if (s->path || s->port != s->end[to].nic.addr.port || !(s->arg[0] >> from & 1))
+		return SIM_PASS;
+	s->arg[1]++;
+	return SIM_DROP;
+}
+
+/* Whatever the network does to packets from the own ports, PDCs open, work, and close. */
+static void dead_own_port_stops_nothing(void **state)
+{
+	static const uint8_t modes[] = { UET_MODE_RUD, UET_MODE_ROD, UET_MODE_RUDI };
+	uint64_t k, failed;
+	struct sim s;
+
+	(void)state;
+	for (k = 0; k < 18; k++) {
+		start(&s, k, k % 2 ? PATHS : 2);
+		s.filter = own_port_is_dead;
+		s.arg[0] = 1 + (int64_t)(k / 6);
+		sim_post(&s, 0, 1, modes[k % 3], 1, 100);
+		assert_true(sim_run_done(&s, 1 * SEC));
+		assert_true(s.arg[1] > 0);
+		sim_post(&s, 0, 1, modes[k % 3], 100, 100);
+		if (modes[k % 3] != UET_MODE_RUDI) {
+			sim_read(&s, 0, 1, modes[k % 3], 20, 100);
+			sim_post(&s, 0, 1, modes[k % 3], 20, 100)->gtd = true;
+		}
+		assert_true(sim_run_done(&s, 5 * SEC));
+		failed = sim_stats(&s, 0)->pdc_failed + sim_stats(&s, 1)->pdc_failed;
+		assert_int_equal(failed, 0);
+		/* The peer was not taken for two. */
+		if (modes[k % 3] != UET_MODE_RUDI) {
+			assert_int_equal(sim_stats(&s, 0)->pdc_opened, 1);
+			assert_int_equal(sim_stats(&s, 1)->pdc_accepted, 1);
+		}
+		sim_run_for(&s, 20 * SEC);
+		assert_int_equal(sim_pdcs(&s, 0) + sim_pdcs(&s, 1), 0);
+		sim_free(&s);
+	}
+}
+
+/* The first SYN is late, and finds the PDC that its repetition has opened from another port. */
+static enum sim_verdict first_syn_late(struct sim *s, int from, int to,
+				       const struct uet_pds_hdr *h)
+{
+	(void)from;
+	(void)to;
+	if (!uet_pds_is_request(h->type) || !(h->flags & UET_PDS_F_SYN))
+		return SIM_PASS;
+	if (h->flags & UET_PDS_F_RETX) {
+		assert_int_not_equal(s->path, 0);
+		return SIM_PASS;
+	}
+	s->arg[0]++;
+	return SIM_LATE;
+}
+
+static void late_syn_finds_its_pdc(void **state)
+{
+	struct sim s;
+	uint64_t k;
+
+	(void)state;
+	for (k = 0; k < 6; k++) {
+		start(&s, k, PATHS);
+		s.filter = first_syn_late;
+		s.late = 30 * MSEC;
+		sim_post(&s, 0, 1, k % 2 ? UET_MODE_RUD : UET_MODE_ROD, k < 4 ? 3 : 1, 100);
+		assert_true(sim_run_done(&s, 1 * SEC));
+		/* Delivered once, before or after the PDC was closed. */
+		sim_run_for(&s, 20 * SEC);
+		assert_true(s.arg[0] > 0);
+		assert_int_equal(sim_stats(&s, 1)->pdc_accepted, 1);
+		sim_free(&s);
+	}
+}
+
+/* A target whose PDC a repeated SYN has opened sends to the peer's own port once it knows that. */
+static void target_learns_the_own_port(void **state)
+{
+	struct sim s;
+
+	(void)state;
+	start(&s, 3, PATHS);
+	s.filter = own_port_is_dead;
+	s.arg[0] = 1;
+	sim_post(&s, 0, 1, UET_MODE_RUD, 1, 100);
+	assert_true(sim_run_done(&s, 1 * SEC));
+	assert_true(sim_pdc(&s, 1)->strayed);
+	assert_int_not_equal(sim_pdc(&s, 1)->dst.port, s.end[0].nic.addr.port);
+	s.filter = NULL;
+	sim_read(&s, 0, 1, UET_MODE_RUD, 20, 100);
+	assert_true(sim_run_done(&s, 1 * SEC));
+	assert_false(sim_pdc(&s, 1)->strayed);
+	assert_int_equal(sim_pdc(&s, 1)->dst.port, s.end[0].nic.addr.port);
 	sim_free(&s);
 }
 
@@ -521,6 +622,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rud_uses_all_paths),
 		cmocka_unit_test(syn_and_control_packets_use_the_own_port),
+		cmocka_unit_test(dead_own_port_stops_nothing),
+		cmocka_unit_test(late_syn_finds_its_pdc),
+		cmocka_unit_test(target_learns_the_own_port),
 		cmocka_unit_test(opening_burst_is_short),
 		cmocka_unit_test(skew_is_no_loss),
 		cmocka_unit_test(losses_are_found_per_path),

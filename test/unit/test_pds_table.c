@@ -150,14 +150,35 @@ static void targets_are_found_by_port_and_pdcid(void **state)
 	struct uet_addr a = peer(1);
 
 	(void)state;
-	assert_ptr_equal(uet_table_by_peer(pds, &a, 7), p);
-	assert_null(uet_table_by_peer(pds, &a, 8));
+	assert_ptr_equal(uet_table_by_peer(pds, &a, 7, 100), p);
+	assert_ptr_equal(uet_table_by_peer(pds, &a, 7, 101), p);
+	assert_null(uet_table_by_peer(pds, &a, 8, 100));
+	/* The same by another path, or that of another FEP of the same host. */
 	a.port++;
-	assert_null(uet_table_by_peer(pds, &a, 7));
-	pds->cfg.strict_port = true;	/* another hash: a new table is needed */
-	close_now(p);
-	p = accept_from(1, 9, 100);
-	assert_ptr_equal(uet_table_by_peer(pds, &a, 9), p);
+	assert_ptr_equal(uet_table_by_peer(pds, &a, 7, 100), p);
+	assert_null(uet_table_by_peer(pds, &a, 7, 101));
+	a.ip[3]++;
+	assert_null(uet_table_by_peer(pds, &a, 7, 100));
+	a.ip[3]--;
+	pds->cfg.strict_port = true;
+	assert_ptr_equal(uet_table_by_peer(pds, &a, 7, 101), p);
+}
+
+/* Two FEPs of one host may give their PDCs the same identifier. */
+static void ports_tell_feps_of_a_host_apart(void **state)
+{
+	struct uet_addr a = peer(1), b = peer(1);
+	struct uet_pds_hdr h = { .spdcid = 7, .psn = 900 };
+	struct uet_pdc *p = accept_from(1, 7, 100), *q;
+
+	(void)state;
+	b.port += 50;
+	q = uet_pdc_accept(pds, &h, &b, UET_MODE_RUD);
+	assert_ptr_equal(uet_table_by_peer(pds, &a, 7, 100), p);
+	assert_ptr_equal(uet_table_by_peer(pds, &b, 7, 900), q);
+	assert_ptr_equal(uet_table_by_peer(pds, &a, 7, 900), q);
+	assert_ptr_equal(uet_table_by_peer(pds, &b, 7, 901), q);
+	assert_ptr_equal(uet_table_by_peer(pds, &a, 7, 901), p);
 }
 
 static void closed_pdcs_are_remembered_for_a_while(void **state)
@@ -169,6 +190,8 @@ static void closed_pdcs_are_remembered_for_a_while(void **state)
 	(void)state;
 	assert_false(uet_linger_match(pds, &a, 7, 100));
 	close_now(p);
+	assert_true(uet_linger_match(pds, &a, 7, 100));
+	a.port++;
 	assert_true(uet_linger_match(pds, &a, 7, 100));
 	assert_false(uet_linger_match(pds, &a, 7, 101));
 	assert_false(uet_linger_match(pds, &a, 8, 100));
@@ -250,6 +273,7 @@ int main(void)
 		T(start_psn_is_far_from_the_last),
 		T(every_peer_is_found),
 		T(targets_are_found_by_port_and_pdcid),
+		T(ports_tell_feps_of_a_host_apart),
 		T(closed_pdcs_are_remembered_for_a_while),
 		T(memory_of_closed_pdcs_is_bounded),
 		T(one_pdc_is_enough),

@@ -214,6 +214,29 @@ static void trouble(void **state)
 }
 
 /* Operations towards a host that stays dead fail; those of its own are counted as aborted. */
+/*
+ * A switch sends what it hashes to one of four ways into a link that is down, and never finds out:
+ * for some pairs that is what their own ports hash to.
+ */
+static void black_hole(void **state)
+{
+	static const char *const kinds[] = {
+		"permutation;mode = rud", "permutation;mode = rod", "alltoall;mode = rud",
+		"alltoall;mode = rod;cc = both", "mixed;count = 40",
+	};
+	char lines[400];
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < 2 * UET_ARRAY_SIZE(kinds); i++) {
+		snprintf(lines, sizeof(lines), "topology = clos2;hosts = 16;hosts_per_leaf = 8;"
+			 "spines = 4;paths = 16;size = 100k;notice = 1000s;seed = %u;"
+			 "fault = 1ns down leaf0-spine1;work = %s", i,
+			 kinds[i % UET_ARRAY_SIZE(kinds)]);
+		uet_sim_destroy(run(lines));
+	}
+}
+
 static void death(void **state)
 {
 	struct uet_sim *sim = run("work=permutation; hosts=4; size=20M; fault=100us crash 2; "
@@ -468,6 +491,7 @@ int main(void)
 		cmocka_unit_test(workloads),
 		cmocka_unit_test(ideal_times),
 		cmocka_unit_test(trouble),
+		cmocka_unit_test(black_hole),
 		cmocka_unit_test(death),
 		cmocka_unit_test(restart),
 		cmocka_unit_test(repeats_itself),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "pds/pdc.h"
+#include "pds/spray.h"
 
 #define RCVD_UNIT	256u	/* bytes */
 #define RESTORE_ACKS	3u	/* ACKs that say restore_cwnd: one of them will arrive */
@@ -17,6 +18,7 @@ struct ack {
 	uint64_t arrived;	/* ns; 0: service time not known */
 	uint32_t top;		/* last PSN for the bitmap to show */
 	uint32_t port;		/* that the packet came from; 0: the peer's own */
+	bool again;		/* one like it may have been lost on its way */
 };
 
 /* Received PSNs from @base on; bits at or below CACK carry no information (UEC 3.5.11.14). */
@@ -105,6 +107,8 @@ static bool emit(struct uet_pds *pds, struct uet_pdc *pdc, const struct ack *ack
 	}
 	if (!uet_batch_control(pds, dst, &h, ack->ses, ack->len))
 		return false;
+	if (uet_unlikely(ack->again))
+		uet_spray_control(pds, pdc);
 	pdc->ack_gen = 0;
 	pds->stats.tx_ack++;
 	if (uet_unlikely(h.sack_bitmap))
@@ -167,6 +171,7 @@ static bool send_stored(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_sto
 		.next_hdr = st->next_hdr,
 		.len = st->len,
 		.ses = st->ses,
+		.again = st->asked,
 	};
 
 	if (!emit(pds, pdc, &ack))
@@ -297,10 +302,12 @@ void uet_ack_repeat(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_p
 		.len = sizeof(default_answer),
 		.ses = default_answer,
 		.port = pkt->src->port,
+		.again = pds->cfg.strict_port,
 	};
 
 	if (st) {
 		st->due = true;
+		st->asked = true;
 		st->flags = ack.flags;
 		uet_pdc_urge(pds, pdc);
 		return;

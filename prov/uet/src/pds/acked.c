@@ -228,6 +228,12 @@ static struct uet_pdc *find(struct uet_pds *pds, const struct uet_pds_hdr *h,
 		return NULL;
 	}
 	pdc->peer_id = h->spdcid;
+	if (uet_unlikely(pdc->strayed) && !(h->flags & UET_PDS_F_RETX)) {
+		pdc->strayed = false;
+		pdc->peer.port = pkt->src->port;
+		if (!pds->cfg.strict_port)
+			pdc->dst.port = pkt->src->port;
+	}
 	return pdc;
 }
 

@@ -3,10 +3,28 @@
 
 #include <errno.h>
 
+#include "pds/spray.h"
+
 #define BEG_MAX 8u	/* sources asked to clear at a time */
 #define CLOSE_PATIENCE 8u /* CLOSE_CMDs that may overtake the ACKs of return data */
 
-bool uet_cp_send(struct uet_pds *pds, const struct uet_pdc *pdc, uint8_t ctl, uint32_t psn,
+/* May @ctl be there because something was lost, or be lost without anybody noticing? */
+static bool is_precarious(const struct uet_pdc *pdc, uint8_t ctl, uint32_t payload)
+{
+	switch (ctl) {
+	case UET_CTL_CLEAR_CMD:
+		return payload == pdc->clear_sent;
+	case UET_CTL_ACK_REQ:
+	case UET_CTL_CLEAR_REQ:
+	case UET_CTL_CREDIT:
+	case UET_CTL_CREDIT_REQ:
+		return true;
+	default:
+		return pdc->silent || pdc->stuck;
+	}
+}
+
+bool uet_cp_send(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t ctl, uint32_t psn,
 		 uint32_t payload)
 {
 	struct uet_pds_hdr h = {
@@ -22,6 +40,8 @@ bool uet_cp_send(struct uet_pds *pds, const struct uet_pdc *pdc, uint8_t ctl, ui
 	assert(pdc->peer_id);
 	if (!uet_batch_control(pds, &pdc->dst, &h, NULL, 0))
 		return false;
+	if (is_precarious(pdc, ctl, payload))
+		uet_spray_control(pds, pdc);
 	pds->stats.tx_cp++;
 	return true;
 }

@@ -102,6 +102,7 @@ struct uet_pdc *uet_pdc_accept(struct uet_pds *pds, const struct uet_pds_hdr *h,
 		pdc->dst.port = UET_UDP_PORT;
 	pdc->mode = mode;
 	pdc->peer_id = h->spdcid;
+	pdc->strayed = h->flags & UET_PDS_F_RETX;
 	start(pds, pdc, uet_pds_start_psn(h));
 	if (uet_ccc_attach(pds, pdc)) {
 		uet_table_free(pds, pdc);

@@ -104,7 +104,8 @@ struct uet_lane {
 struct uet_stored {
 	struct uet_list link;
 	uint32_t psn;
-	uint8_t due;		/* to be sent with the next ACKs */
+	uint8_t due : 1;	/* to be sent with the next ACKs */
+	uint8_t asked : 1;	/* the source has asked for it again */
 	uint8_t flags;		/* M and RETX of the packet that made it due */
 	uint8_t next_hdr;
 	uint8_t len;
@@ -143,6 +144,7 @@ struct uet_pdc {
 	bool urgent;		/* the peer waits for what is pending */
 	bool blocked;		/* waits until its predecessor is drained (ROD) */
 	bool tells_service;	/* the peer's ACKs have told a service time */
+	bool strayed;		/* target: opened by a repeated SYN, maybe not from its own port */
 	uint8_t restore_left;	/* ACKs that are to say restore_cwnd once pressure is gone */
 	uint8_t close_held;	/* target: CLOSE_CMDs not taken, as return data was open */
 
@@ -168,7 +170,7 @@ struct uet_pdc {
 	uint32_t recovery_psn;	/* with lanes: last PSN sent when recovery began ... */
 	bool recovery;		/* ... which has not arrived yet */
 	bool move;		/* ROD: another path as soon as nothing is on the way */
-	uint8_t path;		/* ROD: in use */
+	uint8_t path;		/* in use: of ROD, and of all while the target is not known */
 	uint64_t trouble;	/* ROD, ns: since when all feedback is bad; 0: it is not */
 	uint32_t clear_psn;
 	uint32_t clear_sent;	/* CLEAR_PSN of the last CLEAR_CMD or request */
@@ -490,9 +492,13 @@ struct uet_pdc *uet_table_by_dst(const struct uet_pds *pds, const struct uet_add
 struct uet_pdc *uet_table_next_dst(const struct uet_pds *pds, const struct uet_addr *dst,
 				   uint8_t mode, const struct uet_pdc *after);
 
-/* The target PDC that the peer at @src calls @spdcid (design decision D12), or NULL. */
+/*
+ * The target PDC that the peer at @src calls @spdcid, with @start_psn: whatever port of that host
+ * its SYN came from (design decision D12). Failing that the one with another Start_PSN that came
+ * from this very port (with strict ports: from that host), or NULL.
+ */
 struct uet_pdc *uet_table_by_peer(const struct uet_pds *pds, const struct uet_addr *src,
-				  uint16_t spdcid);
+				  uint16_t spdcid, uint32_t start_psn);
 
 /*
  * Remember @pdc for cfg.linger; @closed: a target PDC closed by CLOSE_CMD @close_psn. The oldest
@@ -504,7 +510,7 @@ void uet_linger_add(struct uet_pds *pds, const struct uet_pdc *pdc, bool closed,
 /* The remembered PDC with own identifier @id, or NULL. */
 const struct uet_linger *uet_linger_by_id(const struct uet_pds *pds, uint16_t id);
 
-/* True when a target PDC with this identity was closed a short time ago. */
+/* True when a target PDC with this identity, from any port, was closed a short time ago. */
 bool uet_linger_match(const struct uet_pds *pds, const struct uet_addr *src, uint16_t spdcid,
 		      uint32_t start_psn);
 
@@ -596,10 +602,7 @@ uint32_t uet_txd_repeat(struct uet_pdc *pdc, uint32_t psn);
 /* The last time-out was too early: what it queued for repetition is on its way still. */
 void uet_loss_undo(struct uet_pdc *pdc);
 
-/*
- * Queue every packet in flight from @psn on for repetition (go-back-N), for good if a time-out
- * did so before; bytes as above.
- */
+/* Queue all in flight from @psn on (go-back-N), for good if a time-out did so; bytes as above. */
 uint32_t uet_loss_go_back(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn);
 
 /*
@@ -734,7 +737,7 @@ void uet_nack_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct 
 void uet_cp_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct uet_pkt *pkt);
 
 /* Send a control packet that takes no PSN. False when there is no room. */
-bool uet_cp_send(struct uet_pds *pds, const struct uet_pdc *pdc, uint8_t ctl, uint32_t psn,
+bool uet_cp_send(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t ctl, uint32_t psn,
 		 uint32_t payload);
 
 /* Send the CLEAR_CMD (and PROBE) of @pdc if no request took it along. False: no room. */

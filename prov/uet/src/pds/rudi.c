@@ -125,6 +125,9 @@ static void send_packet(struct uet_pds *pds, struct uet_rudi_txd *d, uint8_t fla
 		.psn = d->id,
 	};
 
+	/* A packet that stands alone may take any path. */
+	if (uet_unlikely(d->retries) && pds->nic->paths > 1)
+		t->path = (uint8_t)(uet_rand_u32(&pds->rand) % pds->nic->paths);
 	uet_pds_pack(&h, t->iov[0].iov_base);
 	d->batch = pds->batch.seq;
 	uet_batch_add(pds, rm->msg);

@@ -73,6 +73,7 @@ static void store(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint8_
 	pds->spare = NULL;
 	st->psn = psn;
 	st->due = true;
+	st->asked = false;
 	st->flags = flags;
 	st->next_hdr = answer->next_hdr;
 	st->len = answer->len;
@@ -164,7 +165,7 @@ static struct uet_pdc *find_syn(struct uet_pds *pds, const struct uet_pds_hdr *h
 				const struct uet_pkt *pkt, uint8_t mode)
 {
 	uint32_t start = uet_pds_start_psn(h);
-	struct uet_pdc *pdc = uet_table_by_peer(pds, pkt->src, h->spdcid);
+	struct uet_pdc *pdc = uet_table_by_peer(pds, pkt->src, h->spdcid, start);
 
 	if (pdc && pdc->start_psn == start)
 		return pdc;

@@ -133,8 +133,10 @@ static uint8_t rod_path(struct uet_pds *pds, struct uet_pdc *pdc)
 
 uint8_t uet_spray_new(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t bytes)
 {
-	if (uet_likely(!pdc->ccc->spray) || !pdc->peer_id)
+	if (uet_likely(!pdc->ccc->spray))
 		return 0;
+	if (!pdc->peer_id)
+		return pdc->path;
 	if (pdc->mode == UET_MODE_ROD)
 		return rod_path(pds, pdc);
 	return pdc->lanes ? join_run(pds, pdc->ccc, bytes) : 0;
@@ -142,11 +144,19 @@ uint8_t uet_spray_new(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t bytes)
 
 uint8_t uet_spray_again(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t old)
 {
-	if (uet_likely(!pdc->ccc->spray) || !pdc->peer_id)
+	if (uet_likely(!pdc->ccc->spray))
 		return 0;
-	if (pdc->mode == UET_MODE_ROD)
+	if (pdc->mode == UET_MODE_ROD || !pdc->peer_id)
 		return pdc->path;
 	return pdc->lanes ? other_path(pds, pdc, old) : 0;
+}
+
+void uet_spray_control(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	if (uet_likely(!pdc->ccc->spray))
+		return;
+	pds->batch.tx[pds->batch.count - 1].path = pdc->peer_id ? other_path(pds, pdc, 0) :
+								  pdc->path;
 }
 
 /* ---- feedback ---- */
@@ -186,7 +196,7 @@ void uet_spray_forgive(struct uet_pdc *pdc, const struct uet_txd *d)
 
 void uet_spray_timeout(struct uet_pds *pds, struct uet_pdc *pdc)
 {
-	if (uet_likely(!pdc->ccc->spray) || pdc->mode != UET_MODE_ROD || !pdc->peer_id)
+	if (uet_likely(!pdc->ccc->spray) || (pdc->mode != UET_MODE_ROD && pdc->peer_id))
 		return;
 	move(pds, pdc);
 }

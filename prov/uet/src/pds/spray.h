@@ -36,13 +36,19 @@ int uet_spray_lanes(struct uet_pds *pds, struct uet_pdc *pdc);
 void uet_spray_unlane(struct uet_pds *pds, struct uet_pdc *pdc);
 
 /*
- * The path of a request of @pdc with @bytes, to be sent for the first time. 0 where the target's
- * PDCID is not known yet (design decision D12).
+ * The path of a request of @pdc with @bytes, to be sent for the first time. Where the target's
+ * PDCID is not known yet: the FEP's own port, until a time-out (design decision D12).
  */
 uint8_t uet_spray_new(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t bytes);
 
 /* The path of a request to be repeated that took path @old before. */
 uint8_t uet_spray_again(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t old);
+
+/*
+ * The control packet of @pdc that was just added to the batch goes by another path than usual: one
+ * like it may have been lost.
+ */
+void uet_spray_control(struct uet_pds *pds, struct uet_pdc *pdc);
 
 /* uet_spray_tell where there are several paths. */
 void uet_spray_told(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_txd *d,
@@ -62,7 +68,7 @@ static inline void uet_spray_tell(struct uet_pds *pds, struct uet_pdc *pdc,
  */
 void uet_spray_forgive(struct uet_pdc *pdc, const struct uet_txd *d);
 
-/* A time-out of @pdc: if it has one path at a time, it takes another one. */
+/* A time-out of @pdc: if it has one path at a time, as before its target is known, it changes. */
 void uet_spray_timeout(struct uet_pds *pds, struct uet_pdc *pdc);
 
 /*

@@ -51,16 +51,6 @@ static struct uet_slot *slot_of(const struct uet_pds *pds, uint16_t id)
 	return &pds->table.slots[id & pds->table.slot_mask];
 }
 
-/* With strict ports a peer is its host: source ports are only entropy (design decision D3). */
-static struct uet_addr peer_key(const struct uet_pds *pds, const struct uet_addr *src)
-{
-	struct uet_addr key = *src;
-
-	if (pds->cfg.strict_port)
-		key.port = 0;
-	return key;
-}
-
 static uint32_t bucket_of(const struct uet_pds *pds, const struct uet_addr *addr, uint32_t key)
 {
 	return uet_addr_hash(addr, key) & pds->table.bucket_mask;
@@ -117,14 +107,21 @@ struct uet_pdc *uet_table_alloc(struct uet_pds *pds)
 	return pdc;
 }
 
+/* Targets: a repeated SYN may come from another port of the same peer. */
+static uint32_t target_bucket(const struct uet_pds *pds, const struct uet_addr *src,
+			      uint16_t spdcid)
+{
+	struct uet_addr host = *src;
+
+	host.port = 0;
+	return bucket_of(pds, &host, spdcid);
+}
+
 static uint32_t pdc_bucket(const struct uet_pds *pds, const struct uet_pdc *pdc)
 {
-	struct uet_addr key;
-
 	if (pdc->initiator)
 		return bucket_of(pds, &pdc->dst, ROLE_INITIATOR | pdc->mode);
-	key = peer_key(pds, &pdc->peer);
-	return bucket_of(pds, &key, pdc->peer_id);
+	return target_bucket(pds, &pdc->peer, pdc->peer_id);
 }
 
 void uet_table_insert(struct uet_pds *pds, struct uet_pdc *pdc)
@@ -185,37 +182,28 @@ struct uet_pdc *uet_table_by_dst(const struct uet_pds *pds, const struct uet_add
 	return pdc;
 }
 
-static bool same_peer(const struct uet_pds *pds, const struct uet_addr *a,
-		      const struct uet_addr *b)
-{
-	return pds->cfg.strict_port ? uet_addr_same_host(a, b) : uet_addr_equal(a, b);
-}
-
 struct uet_pdc *uet_table_by_peer(const struct uet_pds *pds, const struct uet_addr *src,
-				  uint16_t spdcid)
+				  uint16_t spdcid, uint32_t start_psn)
 {
-	struct uet_addr key = peer_key(pds, src);
-	struct uet_pdc *pdc = pds->table.buckets[bucket_of(pds, &key, spdcid)];
+	struct uet_pdc *pdc = pds->table.buckets[target_bucket(pds, src, spdcid)], *other = NULL;
 
-	for (; pdc; pdc = pdc->hash_next)
-		if (!pdc->initiator && pdc->peer_id == spdcid &&
-		    same_peer(pds, &pdc->peer, src))
+	for (; pdc; pdc = pdc->hash_next) {
+		if (pdc->initiator || pdc->peer_id != spdcid ||
+		    !uet_addr_same_host(&pdc->peer, src))
+			continue;
+		if (pdc->start_psn == start_psn)
 			return pdc;
-	return NULL;
-}
-
-static uint32_t linger_bucket(const struct uet_pds *pds, const struct uet_addr *src,
-			      uint16_t spdcid)
-{
-	struct uet_addr key = peer_key(pds, src);
-
-	return bucket_of(pds, &key, spdcid);
+		/* Of several FEPs on one host each has its port. */
+		if (!other && (pds->cfg.strict_port || pdc->peer.port == src->port))
+			other = pdc;
+	}
+	return other;
 }
 
 static void linger_free(struct uet_pds *pds, struct uet_linger *l)
 {
 	struct uet_linger **p =
-		&pds->table.linger_buckets[linger_bucket(pds, &l->peer, l->peer_id)];
+		&pds->table.linger_buckets[target_bucket(pds, &l->peer, l->peer_id)];
 	struct uet_slot *s = slot_of(pds, l->id);
 
 	while (*p != l)
@@ -258,7 +246,7 @@ void uet_linger_add(struct uet_pds *pds, const struct uet_pdc *pdc, bool closed,
 		.closed = closed,
 	};
 	uet_list_add_tail(&pds->lingers, &l->link);
-	head = &pds->table.linger_buckets[linger_bucket(pds, &l->peer, l->peer_id)];
+	head = &pds->table.linger_buckets[target_bucket(pds, &l->peer, l->peer_id)];
 	l->hash_next = *head;
 	*head = l;
 	slot_of(pds, l->id)->linger = l;
@@ -278,10 +266,10 @@ bool uet_linger_match(const struct uet_pds *pds, const struct uet_addr *src, uin
 
 	if (uet_list_empty(&pds->lingers))
 		return false;
-	l = pds->table.linger_buckets[linger_bucket(pds, src, spdcid)];
+	l = pds->table.linger_buckets[target_bucket(pds, src, spdcid)];
 	for (; l; l = l->hash_next)
 		if (l->peer_id == spdcid && l->start_psn == start_psn &&
-		    same_peer(pds, &l->peer, src) && pds->now < l->until)
+		    uet_addr_same_host(&l->peer, src) && pds->now < l->until)
 			return true;
 	return false;
 }

@@ -10,9 +10,10 @@
 static struct uet_pdc *find_syn(struct uet_pds *pds, const struct uet_pds_hdr *h,
 				const struct uet_pkt *pkt)
 {
-	struct uet_pdc *pdc = uet_table_by_peer(pds, pkt->src, h->spdcid);
+	uint32_t start = uet_pds_start_psn(h);
+	struct uet_pdc *pdc = uet_table_by_peer(pds, pkt->src, h->spdcid, start);
 
-	return pdc && pdc->start_psn == uet_pds_start_psn(h) ? pdc : NULL;
+	return pdc && pdc->start_psn == start ? pdc : NULL;
 }
 
 static void rx_request(struct uet_pds *pds, const struct uet_pds_hdr *h,

@@ -231,6 +231,8 @@ static bool dispatch_ctl(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn,
 	stamp(pdc, &h);
 	if (!uet_batch_control(pds, &pdc->dst, &h, NULL, 0))
 		return false;
+	if (flags & UET_PDS_F_RETX)
+		uet_spray_control(pds, pdc);
 	pds->stats.tx_cp++;
 	return true;
 }
