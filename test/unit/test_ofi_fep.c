@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "ofi/ep.h"
+#include "pds/pdc.h"
 
 #define HOUR (3600 * UET_NSEC_PER_SEC)
 
@@ -17,6 +18,7 @@ struct device {
 	bool full;
 	int calls;
 	int taken;
+	uint64_t looked;	/* ns: when it said last what has arrived */
 };
 
 static int device_tx(struct uet_nic *nic, const struct uet_nic_tx *pkts, int n)
@@ -33,9 +35,14 @@ static int device_tx(struct uet_nic *nic, const struct uet_nic_tx *pkts, int n)
 
 static int device_rx(struct uet_nic *nic, struct uet_nic_rx *pkts, int max)
 {
-	(void)nic;
+	struct device *d = uet_container_of(nic, struct device, nic);
+	uint64_t begun = uet_clock_ns();
+
 	(void)pkts;
 	(void)max;
+	do {
+		d->looked = uet_clock_ns();
+	} while (d->looked == begun);
 	return 0;
 }
 
@@ -127,6 +134,15 @@ static void test_rest(void **state)
 	assert_true(uet_fep_next(&b->fep) > uet_clock_ns() + HOUR / 2);
 }
 
+/* A round trip that ends with a packet is no shorter than it was, who ever ran in between. */
+static void test_time_of_arrival(void **state)
+{
+	struct bench *b = *state;
+
+	assert_int_equal(uet_fep_progress_locked(&b->fep), 0);
+	assert_true(b->fep.pds->now >= b->device.looked);
+}
+
 /* No event tells when a full device takes packets again: the timer must. */
 static void test_full_device(void **state)
 {
@@ -148,6 +164,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_rest, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_time_of_arrival, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_full_device, set_up, tear_down),
 	};
 
