@@ -7,7 +7,7 @@
 # is the command's; 77 when something that it needs is not here, and the last line says what.
 #
 # UET_LAB_KERNEL: a folder with boot/vmlinuz-V and lib/modules/V, such as tools/lab.sh makes
-# (~/.cache/uet-lab/kernel); without it the system's own are tried. UET_LAB_VM_LIMIT: seconds (900).
+# (~/.cache/uet-lab/kernel); without it the system's own are tried. UET_LAB_VM_LIMIT: seconds (1800).
 # UET_LAB_KVM=1: by hardware, where it can; else by emulation, about ten times slower.
 set -euo pipefail
 
@@ -57,7 +57,7 @@ initramfs() {
 		$b mount -t proc p /proc; $b mount -t sysfs s /sys; $b mount -t devtmpfs d /dev
 		for m in /mod/*; do
 			case $m in *.xz) $b unxz $m; m=${m%.xz} ;; esac
-			$b insmod $m
+			$b insmod $m 2>/dev/null  # of some, this processor needs none
 		done
 		$b mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=loose,ro host /root
 		for f in proc:proc sysfs:sys devtmpfs:dev tmpfs:run tmpfs:mnt; do
@@ -81,7 +81,7 @@ accel=(-accel tcg,thread=multi)
 if [[ -n ${UET_LAB_KVM:-} ]]; then accel=(-accel kvm -accel tcg,thread=multi -cpu max); fi
 # The console goes to a file, which is shown as it grows.
 : >"$dir/log"
-timeout -k 5 "${UET_LAB_VM_LIMIT:-900}" qemu-system-x86_64 "${accel[@]}" -smp 2 -m 2G \
+timeout -k 5 "${UET_LAB_VM_LIMIT:-1800}" qemu-system-x86_64 "${accel[@]}" -smp 2 -m 2G \
 	-nic none -display none -monitor none -serial "file:$dir/log" -no-reboot \
 	-kernel "$kernel" -initrd "$dir/initrd" -append 'console=ttyS0 quiet panic=-1' \
 	-fsdev local,id=r,path=/,security_model=none,readonly=on,multidevs=remap \
@@ -89,7 +89,7 @@ timeout -k 5 "${UET_LAB_VM_LIMIT:-900}" qemu-system-x86_64 "${accel[@]}" -smp 2 
 qemu=$!
 trap 'kill $qemu 2>/dev/null || true; rm -rf "$dir"' EXIT
 trap 'exit 143' TERM INT HUP
-tail -f --pid=$qemu -s 0.5 "$dir/log" 2>/dev/null | sed -u 's/\r//g; /^guest-exit=/d'
+tail -f --pid=$qemu -s 0.5 "$dir/log" 2>/dev/null | sed -u 's/\r//g; /^guest-exit=/d; /reboot: Power down/d'
 wait $qemu || rc=$?
 status=$(tr -d '\r' <"$dir/log" | sed -n 's/^guest-exit=//p' | tail -n 1)
 if [[ -z $status ]]; then
