@@ -106,6 +106,33 @@ static void reordering_is_tolerated(void **state)
 	sim_free(&s);
 }
 
+/* All of a small window is lost, or what acknowledges it: the source asks, long before an RTO. */
+static void shut_window_is_not_silent(void **state)
+{
+	static const sim_filter_fn filters[] = { data, ack };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < UET_ARRAY_SIZE(filters); i++) {
+		struct uet_pds_cfg cfg = sim_cfg();
+		struct sim s;
+
+		cfg.cms.window_init = cfg.cms.window_max = 2 * cfg.cms.mtu;
+		sim_init(&s, 6);
+		sim_add(&s, &cfg);
+		sim_add(&s, &cfg);
+		sim_post(&s, 0, 1, UET_MODE_RUD, 10, 500);
+		assert_true(sim_run_done(&s, 4 * MSEC));
+		s.filter = filters[i];
+		s.arg[1] = filters[i] == data ? 3 << 4 : 1 << 4;
+		sim_post(&s, 0, 1, UET_MODE_RUD, 100, 500);
+		assert_true(sim_run_done(&s, 4 * MSEC));
+		assert_int_equal(rtos(&s), 0);
+		assert_true(s.arg[0] > 6);
+		sim_free(&s);
+	}
+}
+
 /* The last packet of all: only the timer notices. */
 static void timeouts_back_off(void **state)
 {
@@ -457,6 +484,7 @@ int main(void)
 		cmocka_unit_test(sack_repairs_without_timeout),
 		cmocka_unit_test(lost_repetition_is_repeated),
 		cmocka_unit_test(reordering_is_tolerated),
+		cmocka_unit_test(shut_window_is_not_silent),
 		cmocka_unit_test(timeouts_back_off),
 		cmocka_unit_test(lost_acks),
 		cmocka_unit_test(lost_syn_packets),

@@ -3,6 +3,7 @@
 #include "pds/spray.h"
 
 #define OVERTAKEN	5	/* later packets that arrived before an earlier one is lost */
+#define ASK_PART	8u	/* of the least RTO: what may just be somebody's scheduler */
 #define ASK_BUDGET	8u	/* ACK_REQ packets per run of the timer */
 #define NACK_DOUBLINGS	16u
 #define EAGER_ACKS	64u	/* lazy messages to be sent with AR after a time-out */
@@ -306,6 +307,58 @@ static uint64_t check_flight(struct uet_pds *pds, struct uet_pdc *pdc)
 	return next;
 }
 
+/*
+ * Silence that is long for this path, though not as long as an RTO: an ACK is lost, or what it
+ * would have answered (as RFC 8985, 7.2, whose probe is data). Where few packets fill the window it
+ * is shut then, and nothing goes out that could show which it is.
+ */
+static bool may_ask(const struct uet_pdc *pdc)
+{
+	return pdc->mode == UET_MODE_RUD && pdc->peer_id && pdc->ccc->cms.rtt.srtt &&
+	       !uet_list_empty(&pdc->queue) && !pdc->hold_cnt;
+}
+
+/* So much silence, ns. */
+static uint64_t suspicious(const struct uet_pds *pds, const struct uet_pdc *pdc)
+{
+	const struct uet_cms_rtt *rtt = &pdc->ccc->cms.rtt;
+	uint64_t wait = uet_max_u64(2 * rtt->srtt, rtt->srtt + uet_rtt_margin(rtt));
+
+	return uet_max_u64(wait, pds->cfg.cms.rto_min / ASK_PART);
+}
+
+uint64_t uet_loss_patience(const struct uet_pds *pds, const struct uet_pdc *pdc)
+{
+	uint64_t rto = uet_cms_rto(&pdc->ccc->cms, 0);
+
+	return may_ask(pdc) ? uet_min_u64(rto, suspicious(pds, pdc)) : rto;
+}
+
+/* Ask what became of the oldest packet in flight, once per silence. Returns when to do so. */
+static uint64_t check_silence(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	uint64_t due, rto = uet_cms_rto(&pdc->ccc->cms, 0);
+	uint32_t psn = uet_tx_una(pdc);
+	struct uet_txd *d;
+
+	if (!may_ask(pdc))
+		return UET_TIME_NEVER;
+	while (psn != pdc->tx_next && uet_txd_at(pdc, psn)->state != UET_TXD_FLIGHT)
+		psn++;
+	if (psn == pdc->tx_next)
+		return UET_TIME_NEVER;
+	d = uet_txd_at(pdc, psn);
+	due = uet_max_u64(d->when, pdc->acked);
+	if (pdc->asked > due || d->retries || suspicious(pds, pdc) >= rto)
+		return UET_TIME_NEVER;
+	due += suspicious(pds, pdc);
+	if (due > pds->now)
+		return due;
+	if (uet_cp_send(pds, pdc, UET_CTL_ACK_REQ, psn, 0))
+		pdc->asked = pds->now;
+	return UET_TIME_NEVER;
+}
+
 /* Refused packets whose pause is over. Returns when the next one is. */
 static uint64_t check_delayed(struct uet_pds *pds, struct uet_pdc *pdc)
 {
@@ -386,6 +439,8 @@ uint64_t uet_loss_timer(struct uet_pds *pds, struct uet_pdc *pdc)
 		uet_loss_scan(pds, pdc, false);
 	if (pdc->flight_cnt)
 		next = check_flight(pds, pdc);
+	if (pdc->flight_cnt)
+		next = uet_min_u64(next, check_silence(pds, pdc));
 	if (pdc->delay_cnt)
 		next = uet_min_u64(next, check_delayed(pds, pdc));
 	if (pdc->tx_next - pdc->tx_base > (uint32_t)pdc->flight_cnt + pdc->retx_cnt +

@@ -218,6 +218,7 @@ struct uet_pdc {
 	uint64_t busy_since;	/* ns: end of the last time without work */
 	uint64_t moved;		/* ns: last packet that answered something or asked to wait */
 	uint64_t acked;		/* ns: last packet that answered something */
+	uint64_t asked;		/* ns: when silence made us ask what has arrived */
 	uint64_t refused_at;	/* ns: first "port unreachable" since heard; 0 none */
 	bool unreach;		/* "host unreachable" since heard */
 	struct uet_timer timer;
@@ -625,6 +626,9 @@ void uet_loss_accepted(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd 
 
 /* Time-out of a packet that was repeated @retries times, ns. */
 uint64_t uet_loss_rto(const struct uet_pds *pds, const struct uet_pdc *pdc, uint8_t retries);
+
+/* When to look at @pdc after it has sent something, ns from now. */
+uint64_t uet_loss_patience(const struct uet_pds *pds, const struct uet_pdc *pdc);
 
 /* Act on every descriptor whose time has come; returns when the next one is due. */
 uint64_t uet_loss_timer(struct uet_pds *pds, struct uet_pdc *pdc);

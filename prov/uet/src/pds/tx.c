@@ -458,7 +458,7 @@ void uet_tx_pump(struct uet_pds *pds, struct uet_pdc *pdc)
 		return;
 	}
 	if (take_turn(pds, pdc))
-		uet_pdc_arm(pds, pdc, pds->now + uet_cms_rto(&pdc->ccc->cms, 0));
+		uet_pdc_arm(pds, pdc, pds->now + uet_loss_patience(pds, pdc));
 	if (uet_unlikely(uet_tx_held_up(pdc)) && pdc->clear_sent != uet_tx_clear(pdc)) {
 		/* Only answers that we have not cleared keep the window shut. */
 		pdc->clear_due = true;
