@@ -350,6 +350,42 @@ static void acks_return_to_the_port(void **state)
 	sim_free(&s);
 }
 
+/* arg[0], arg[1]: paths of the last packet and the one before, arg[2]: ACKs that took the latter. */
+static enum sim_verdict acks_to_path(struct sim *s, int from, int to, const struct uet_pds_hdr *h)
+{
+	const struct sim_end *peer = &s->end[to];
+
+	(void)from;
+	if (uet_pds_is_request(h->type)) {
+		s->arg[1] = s->arg[0];
+		s->arg[0] = s->path;
+	}
+	if (uet_pds_is_ack(h->type))
+		s->arg[2] += (s->port - peer->nic.addr.port) / SIM_PORT_STEP == s->arg[1];
+	return SIM_PASS;
+}
+
+/* Otherwise a path whose ACKs are all lost would be one that never showed a mark. */
+static void acks_return_to_the_path_before(void **state)
+{
+	struct sim s;
+	int i;
+
+	(void)state;
+	start(&s, 4, PATHS);
+	open_pdc(&s, UET_MODE_RUD);
+	sim_post(&s, 0, 1, UET_MODE_RUD, 1, 100);
+	assert_true(sim_run_done(&s, 100 * MSEC));
+	s.filter = acks_to_path;
+	for (i = 0; i < 50; i++) {
+		s.arg[2] = 0;
+		sim_post(&s, 0, 1, UET_MODE_RUD, 1, 100);
+		assert_true(sim_run_done(&s, 100 * MSEC));
+		assert_true(i == 0 || s.arg[2] == 1);
+	}
+	sim_free(&s);
+}
+
 /* With FI_UET_STRICT_PORT a port is nothing but entropy. */
 static void strict_port_is_kept(void **state)
 {
@@ -631,6 +667,7 @@ int main(void)
 		cmocka_unit_test(repetition_takes_another_path),
 		cmocka_unit_test(dead_path_is_left),
 		cmocka_unit_test(acks_return_to_the_port),
+		cmocka_unit_test(acks_return_to_the_path_before),
 		cmocka_unit_test(strict_port_is_kept),
 		cmocka_unit_test(rod_keeps_its_path),
 		cmocka_unit_test(rod_leaves_a_dead_path),

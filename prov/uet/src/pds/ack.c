@@ -99,7 +99,11 @@ static bool emit(struct uet_pds *pds, struct uet_pdc *pdc, const struct ack *ack
 
 		h.cc.service_time = (uint16_t)uet_max_u64(1, uet_min_u64(units, UINT16_MAX));
 	}
-	/* The way back varies with the port, so that one failed path does not cut off all ACKs. */
+	/*
+	 * The way back varies with the port, so that one failed path does not cut off all ACKs.
+	 * The port is that of the packet before: if marks of one path were always lost on the
+	 * same way back, it would be the path without marks, which sources prefer.
+	 */
 	if (uet_unlikely(ack->port && ack->port != pdc->peer.port) && !pds->cfg.strict_port) {
 		to = pdc->dst;
 		to.port = ack->port;
@@ -211,7 +215,8 @@ static void take_answer(struct uet_pds *pds, struct uet_pdc *pdc, const struct u
 			const struct uet_pkt *pkt, const struct uet_pds_answer *answer)
 {
 	pdc->ack_psn = h->psn;
-	pdc->ack_port = (uint16_t)pkt->src->port;
+	pdc->ack_port = pdc->last_port;
+	pdc->last_port = (uint16_t)pkt->src->port;
 	pdc->ack_flags = h->flags & UET_PDS_F_RETX;
 	pdc->ack_when = pds->now;
 	pdc->ack_hdr = answer->len ? answer->next_hdr : UET_HDR_NONE;
