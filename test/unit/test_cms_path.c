@@ -181,20 +181,37 @@ static void dead_path_is_tried_ever_more_rarely(void **state)
 		}
 		assert_in_range(dead, both[k] == UET_CMS_PATH_BITMAP, 180);
 		/* Once it works again it has its share. */
-		for (i = 0; i < 2000; i++) {
-			uet_cms_paths_feedback(&p, 0, UET_CMS_PATH_MARKED, i);
-			uet_cms_paths_feedback(&p, uet_cms_paths_next(&p, i),
-					       i % 4 ? UET_CMS_PATH_GOOD : UET_CMS_PATH_MARKED, i);
-		}
-		for (dead = i = 0; i < 1000; i++) {
+		for (dead = i = 0; i < 120000; i++) {
 			uint8_t path = uet_cms_paths_next(&p, i);
 
-			dead += path == 2;
-			uet_cms_paths_feedback(&p, path,
-					       i % 4 ? UET_CMS_PATH_GOOD : UET_CMS_PATH_MARKED, i);
+			dead += i >= 20000 && path == 2;
+			uet_cms_paths_feedback(&p, path, i % 32 ? UET_CMS_PATH_GOOD :
+					       UET_CMS_PATH_MARKED, i);
 		}
-		assert_in_range(dead, 100, 500);
+		assert_in_range(dead, 10000, 50000);
 	}
+}
+
+/* Where many packets are marked, the paths that are left are full: none is better. */
+static void marks_everywhere_mean_nothing(void **state)
+{
+	struct uet_cms_paths p;
+	uint32_t i;
+
+	(void)state;
+	uet_cms_paths_init(&p, 16, UET_CMS_PATH_MIXED, 1);
+	for (i = 0; i < 10; i++)
+		uet_cms_paths_feedback(&p, 3, UET_CMS_PATH_MARKED, 0);
+	assert_int_equal(p.fresh, 1);
+	assert_int_equal(p.skip[3], 4);
+	/* It takes a while of few marks until they mean something again. */
+	for (i = 0; i < 256; i++)
+		good(&p, 5);
+	assert_int_equal(p.skip[3], 4);
+	p.fresh = 0;
+	uet_cms_paths_feedback(&p, 4, UET_CMS_PATH_MARKED, 0);
+	assert_int_equal(p.skip[4], 1);
+	assert_int_equal(p.fresh, 0);
 }
 
 static void mixed_recycles_what_worked(void **state)
@@ -331,6 +348,7 @@ int main(void)
 		cmocka_unit_test(bitmap_leaves_out),
 		cmocka_unit_test(bitmap_uses_all_when_all_are_bad),
 		cmocka_unit_test(dead_path_is_tried_ever_more_rarely),
+		cmocka_unit_test(marks_everywhere_mean_nothing),
 		cmocka_unit_test(mixed_recycles_what_worked),
 		cmocka_unit_test(runs_use_all_paths),
 		cmocka_unit_test(ring_forgets_the_oldest),

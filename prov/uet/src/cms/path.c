@@ -17,6 +17,9 @@
 #define SKIP_LOST	15u
 #define SKIP_MAX	(SKIP_LOST << 4)	/* for a path that fails again and again */
 #define ROUND_TURNS	8u	/* of UET_CMS_PATH_RUNS: each eighth is of the round */
+#define MARKS_ONE	32768u			/* all packets are marked */
+#define MARKS_MEAN	64u			/* packets that an average reaches back by */
+#define MARKS_MANY	(MARKS_ONE / 16)
 #define REPS_RING	8u
 #define REPS_EXPLORE	16u
 #define REPS_FAILURES	2u			/* losses of one path that freeze REPS */
@@ -198,12 +201,28 @@ static void lost_reps(struct uet_cms_paths *p, uint8_t path, uint64_t now)
 	p->replay = 0;
 }
 
+/*
+ * Does a mark tell this path from others? Not where many are marked: all that is left is full
+ * then. To leave paths that carry what they can for others makes load uneven, which marks more.
+ */
+static bool tells_apart(struct uet_cms_paths *p, enum uet_cms_path_event event)
+{
+	uint32_t mark = event == UET_CMS_PATH_MARKED ? MARKS_ONE : 0;
+
+	if (event > UET_CMS_PATH_MARKED)
+		return true;
+	p->marks = (uint16_t)(p->marks + mark / MARKS_MEAN - p->marks / MARKS_MEAN);
+	return p->marks <= MARKS_MANY;
+}
+
 void uet_cms_paths_feedback(struct uet_cms_paths *p, uint8_t path, enum uet_cms_path_event event,
 			    uint64_t now)
 {
 	bool reps = p->algo == UET_CMS_PATH_REPS;
 
 	assert(path < p->cnt);
+	if (!tells_apart(p, event))
+		event = UET_CMS_PATH_GOOD;
 	if (event == UET_CMS_PATH_GOOD) {
 		p->strikes[path] = 0;
 		if (reps || p->algo == UET_CMS_PATH_MIXED || p->algo == UET_CMS_PATH_RUNS)

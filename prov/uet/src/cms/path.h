@@ -46,6 +46,7 @@ struct uet_cms_paths {
 	uint8_t replay;		/* next one to be used while frozen */
 	uint8_t explore;	/* random choices to come */
 	bool frozen;
+	uint16_t marks;		/* part of late packets that was marked */
 	uint64_t frozen_until;	/* ns */
 	struct uet_rand rand;
 	uint8_t skip[UET_CMS_PATHS_MAX];	/* turns that the path is to miss */
