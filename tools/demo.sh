@@ -78,19 +78,18 @@ mpi_job() {
 		build/test/system/mpi_basic </dev/null
 }
 
-# From the output of uet_compare, a line per contender.
+# From the CSV of uet_bench, a line per contender.
 summary() {
-	awk 'BEGIN { name["net"] = "tcp, as \"net\""; name["raw"] = "bare UDP"
+	awk -F , 'BEGIN { name["net"] = "tcp, as \"net\""; name["raw"] = "bare UDP"
 		printf "%-16s %14s %14s %14s\n", "", "64 B, one way", "1 MiB, one way",
 			"1 MiB, stream" }
-	function figure(value, unit) { return value == "" || value == "-" ? "-" : value " " unit }
-	/not available/ { next }
-	$2 == 64 { order[++n] = $1; small[$1] = $3 }
-	$2 == 1048576 { large[$1] = $3; rate[$1] = $(NF - ($NF ~ /^\[/)) }
+	function figure(value, unit) { return value == "" ? "-" : sprintf("%.4g %s", value, unit) }
+	NR > 1 { if (!seen[$2]++) order[++n] = $2; v[$2, $1, $3] = $7 }
 	END { for (i = 1; i <= n; i++) {
 		c = order[i]
-		printf "%-16s %14s %14s %14s\n", c in name ? name[c] : c, figure(small[c], "us"),
-			figure(large[c], "us"), figure(rate[c], "MB/s") } }' $logs/demo-compare.log
+		printf "%-16s %14s %14s %14s\n", c in name ? name[c] : c,
+			figure(v[c, "tagged-lat", 64], "us"), figure(v[c, "tagged-lat", 1048576], "us"),
+			figure(v[c, "tagged-bw", 1048576], "MB/s") } }' $logs/demo-bench.csv
 }
 
 title "1. What this needs"
@@ -131,11 +130,12 @@ mpi_job 2>$logs/demo-mpi.log || {
 title "6. Beside tcp and bare UDP, in turns on loopback"
 unset FI_PROVIDER
 printf 'measuring (about a minute) '
-run demo-compare "Run build/fabtests/benchmarks/uet_compare by hand." \
-	build/fabtests/benchmarks/uet_compare -r 5
+run demo-bench "Run build/fabtests/benchmarks/uet_bench by hand." \
+	build/fabtests/benchmarks/uet_bench -p 'uet,net,tcp,tcp;ofi_rxm,raw' \
+	-t tagged-lat,tagged-bw -s 64,1m --csv $logs/demo-bench.csv
 printf '\n'
 summary
-printf 'Medians of 5 rounds; MB = 10^6 bytes. Ranges: %s\n' $logs/demo-compare.log
+printf 'Medians of 5 rounds; MB = 10^6 bytes. Ranges: %s\n' $logs/demo-bench.log
 
 printf '\nThat took %d min %02d s. Next: README.md, "Use it", and tools/test.sh.\n' \
 	$(((SECONDS - begun) / 60)) $(((SECONDS - begun) % 60))

@@ -18,7 +18,8 @@ esac
 # ---- what belongs into each list -------------------------------------------------------
 
 exists() { local f; for f in "$@"; do [[ -f $f ]] && printf '%s\n' "$f"; done; return 0; }
-programs() { exists test/"$1"/*.c | xargs -r grep -lE '^(int )?main\(' || true; }
+programs_in() { exists "$1"/*.c | xargs -r grep -lE '^(int )?main\(' || true; }
+programs() { programs_in test/"$1"; }
 uses_mpi() { xargs -r grep -l '^#include <mpi\.h>' || true; }
 uses_no_mpi() { xargs -r grep -L '^#include <mpi\.h>' || true; }
 
@@ -33,7 +34,12 @@ list() {
 	system_mpi_programs)
 		programs system | uses_mpi | sed 's/\.c$//' ;;
 	bench_programs)
-		exists fabtests/benchmarks/*.c | sed 's/\.c$//' ;;
+		programs_in fabtests/benchmarks | uses_no_mpi | sed 's/\.c$//' ;;
+	bench_mpi_programs)
+		programs_in fabtests/benchmarks | uses_mpi | sed 's/\.c$//' ;;
+	bench_helpers)
+		{ exists fabtests/benchmarks/*.h
+		  comm -23 <(exists fabtests/benchmarks/*.c) <(programs_in fabtests/benchmarks); } ;;
 	unit_sources | sim_sources | system_sources | lab_sources | perf_sources)
 		programs "${1%_sources}" ;;
 	unit_helpers | sim_helpers | system_helpers | perf_helpers)
@@ -57,11 +63,11 @@ list() {
 variables() {
 	local prefix=${2//[^[:alnum:]]/_}
 	case $1 in
-	system_mpi_programs)
+	system_mpi_programs | bench_mpi_programs)
 		printf '%s_CPPFLAGS = $(AM_CPPFLAGS) $(MPI_CFLAGS)\n' "$prefix"
 		printf '%s_LDADD = $(MPI_LIBS)\n' "$prefix" ;;
 	bench_programs)
-		printf '%s_LDADD = $(LIBFABRIC_LIBS) -lm\n' "$prefix" ;;
+		printf '%s_LDADD = libbench.la $(LIBFABRIC_LIBS) -lm\n' "$prefix" ;;
 	esac
 }
 
