@@ -20,6 +20,7 @@
 #define BENCH_PEERS 64		/* most clients of one server, and endpoints of one process */
 #define BENCH_WINDOW 1024	/* most messages in flight */
 #define BENCH_LIST 32		/* most items of a list in the arguments */
+#define BENCH_NAME 64		/* room for a contender's name */
 #define BENCH_ROUNDS 1000
 #define BENCH_MSEC 10000
 #define BENCH_LIMIT 3600
@@ -37,7 +38,7 @@ struct bench_request {
 	uint32_t payload;	/* of raw's packets, 0: as the provider chooses */
 	uint64_t size;		/* bytes per message */
 	char test[32];
-	char contender[64];
+	char contender[BENCH_NAME];
 };
 
 /* One measurement, as one of its processes sees it. */
@@ -76,7 +77,7 @@ struct bench_program {
 
 struct bench_options {
 	const struct bench_program *program;
-	char *contenders[BENCH_LIST];
+	char contenders[BENCH_LIST][BENCH_NAME];
 	int contender_cnt;
 	const struct bench_test *tests[BENCH_LIST];
 	int test_cnt;

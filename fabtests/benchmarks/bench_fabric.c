@@ -18,7 +18,7 @@
 /* libfabric loads its providers once in a process: no more than this one needs. */
 static void choose_provider(const char *name)
 {
-	char list[sizeof(((struct bench_request *)0)->contender)], *p;
+	char list[BENCH_NAME], *p;
 
 	snprintf(list, sizeof(list), "%s", name);
 	for (p = list; *p; p++)

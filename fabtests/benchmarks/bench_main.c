@@ -39,8 +39,7 @@ static void take_turns(const struct bench_options *o, const struct bench_test *t
 	for (i = 0; i < o->contender_cnt; i++) {
 		if (is_raw(o->contenders[i]) && !test->raw)
 			continue;
-		memset(q->contender, 0, sizeof(q->contender));
-		snprintf(q->contender, sizeof(q->contender), "%s", o->contenders[i]);
+		memcpy(q->contender, o->contenders[i], sizeof(q->contender));
 		bench_launch(o, test, q, &out);
 		bench_report_add(rep, test, q, round, &out);
 	}
@@ -92,7 +91,7 @@ static void keep_available(struct bench_options *o)
 	for (i = 0; i < o->contender_cnt; i++)
 		if (is_raw(o->contenders[i]) ||
 		    (o->program->available && o->program->available(o->contenders[i], address)))
-			o->contenders[n++] = o->contenders[i];
+			memmove(o->contenders[n++], o->contenders[i], BENCH_NAME);
 	o->contender_cnt = n;
 }
 

@@ -139,45 +139,61 @@ const struct bench_test *bench_find(const struct bench_program *program, const c
 	return NULL;
 }
 
+/* Copy what is before the next comma of @text into @word; @text moves behind it, or is NULL. */
+static bool next_word(const char **text, char word[BENCH_NAME])
+{
+	size_t len;
+
+	if (!*text)
+		return false;
+	len = strcspn(*text, ",");
+	snprintf(word, BENCH_NAME, "%.*s", (int)(len < BENCH_NAME ? len : BENCH_NAME), *text);
+	*text = (*text)[len] ? *text + len + 1 : NULL;
+	return true;
+}
+
+static bool is_name(const char *word)
+{
+	size_t len = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-;");
+
+	/* Longer ones have been cut to fill the buffer. */
+	return len && !word[len] && len < BENCH_NAME - 1;
+}
+
 static int read_contenders(struct bench_options *o, const char *text)
 {
-	char *copy = strdup(text), *save, *word;
+	char word[BENCH_NAME] = "";
 
 	o->contender_cnt = 0;
-	for (word = copy ? strtok_r(copy, ",", &save) : NULL; word;
-	     word = strtok_r(NULL, ",", &save)) {
-		if (o->contender_cnt == BENCH_LIST)
-			return bad(o, "too many contenders", text);
-		if (strlen(word) >= sizeof(((struct bench_request *)0)->contender) ||
-		    word[strspn(word, "abcdefghijklmnopqrstuvwxyz"
-				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-;")])
+	while (next_word(&text, word)) {
+		if (!is_name(word))
 			return bad(o, "this is no provider's name", word);
-		o->contenders[o->contender_cnt++] = word;
+		if (o->contender_cnt == BENCH_LIST)
+			return bad(o, "too many contenders", word);
+		memcpy(o->contenders[o->contender_cnt++], word, sizeof(word));
 	}
-	return o->contender_cnt ? -1 : bad(o, "no contender", text);
+	return -1;
 }
 
 static int read_tests(struct bench_options *o, const char *text)
 {
-	char *copy = strdup(text), *save, *word;
 	const struct bench_test *t;
+	char word[BENCH_NAME] = "";
 
 	o->test_cnt = 0;
-	if (!strcmp(text, "all")) {
-		for (t = o->program->tests; t->name; t++)
-			o->tests[o->test_cnt++] = t;
-		free(copy);
+	for (t = o->program->tests; t->name && !strcmp(text, "all"); t++)
+		o->tests[o->test_cnt++] = t;
+	if (o->test_cnt)
 		return -1;
-	}
-	for (word = copy ? strtok_r(copy, ",", &save) : NULL; word;
-	     word = strtok_r(NULL, ",", &save)) {
+	while (next_word(&text, word)) {
 		t = bench_find(o->program, word);
-		if (!t || o->test_cnt == BENCH_LIST)
+		if (!t)
 			return bad(o, "there is no such test", word);
+		if (o->test_cnt == BENCH_LIST)
+			return bad(o, "too many tests", word);
 		o->tests[o->test_cnt++] = t;
 	}
-	free(copy);
-	return o->test_cnt ? -1 : bad(o, "no test", text);
+	return -1;
 }
 
 static int read_sizes(struct bench_options *o, const char *text)

@@ -13,7 +13,7 @@
 /* All samples of one figure. */
 struct row {
 	const struct bench_test *test;
-	char contender[sizeof(((struct bench_request *)0)->contender)];
+	char contender[BENCH_NAME];
 	uint64_t size;
 	uint32_t count;
 	double *samples;	/* by round; NAN: none */
