@@ -50,6 +50,7 @@ void uet_sim_check_bounds(struct uet_sim *sim)
 		sim->peak_unexpected = uet_max_u64(sim->peak_unexpected, ep->rxq->unex_bytes);
 		if (ep->pds->pdcs.used > cfg->pds.max_pdc ||
 		    ep->pds->storeds.used > cfg->pds.max_stored + cfg->pds.max_pdc + 1 ||
+		    ep->pds->aheads.total > ep->pds->ahead_max ||
 		    ep->rxq->unex_count > sim->sc.rxq.max_unexpected ||
 		    ep->rxq->unex_bytes > sim->sc.rxq.max_unexpected_bytes)
 			uet_sim_complain(sim, "host %u uses more memory than it may", i);
@@ -97,7 +98,7 @@ static bool is_quiet(const struct uet_sim_ep *ep)
 	const struct uet_pds *pds = ep->pds;
 
 	return !ep->ses || (uet_pds_idle(pds) && uet_ses_idle(ep->ses) && !pds->pdcs.used &&
-			    pds->storeds.used == (pds->spare != NULL));
+			    pds->storeds.used == (pds->spare != NULL) && pds->aheads.used == 0);
 }
 
 static bool all_quiet(const struct uet_sim *sim)

@@ -123,6 +123,8 @@ static const struct key keys[] = {
 	{ "ses.max_unexpected_bytes", KIND_SIZE, AT(rxq.max_unexpected_bytes), "", NULL },
 	{ "pds.max_pdc", KIND_U32, AT(ses.pds.max_pdc), "PDCs of an endpoint", NULL },
 	{ "pds.mp_range", KIND_U32, AT(ses.pds.mp_range), "", NULL },
+	{ "pds.max_ahead", KIND_SIZE, AT(ses.pds.max_ahead),
+	  "bytes: ROD packets ahead of others", NULL },
 	{ "pds.max_stored", KIND_U32, AT(ses.pds.max_stored), "", NULL },
 	{ "pds.max_rudi", KIND_U32, AT(ses.pds.max_rudi), "", NULL },
 	{ "pds.ack_trigger", KIND_BYTES, AT(ses.pds.ack_trigger), "", NULL },

@@ -113,6 +113,7 @@ void uet_sim_scenario_draw(struct uet_sim_scenario *sc)
 	draw_limits(sc, &r);
 	draw_work(&sc->work, &r);
 	draw_trouble(&sc->trouble, &r);
+	sc->ses.pds.max_ahead = PICK(&r, 0, 100000, 16 << 20);
 	/* A lane meets a host that stays dead again and again, a second each time. */
 	sc->time_limit = 1000 * UET_NSEC_PER_SEC;
 	sc->deadline = 60 * UET_NSEC_PER_SEC;

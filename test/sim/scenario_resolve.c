@@ -37,6 +37,7 @@ void uet_sim_scenario_init(struct uet_sim_scenario *sc)
 			.retry_time = 1 * MSEC, .retry_max = 100 * MSEC,
 			.pds = {
 				.max_pdc = 1024, .mp_range = 1024, .max_stored = 65536,
+				.max_ahead = 16 << 20,
 				.max_rudi = 64, .ack_trigger = 16 << 10, .ack_min_add = 1 << 10,
 				.nack_retx_time = 1 * MSEC, .nack_retx_max = 8 * MSEC,
 				.peer_timeout = 2 * SEC, .refused_timeout = 1 * SEC,

@@ -379,7 +379,6 @@ class Checker:
             return
         d.mpr = pkt["pds.mpr"] * MPR_UNIT
         base, bits = d.rel(pkt["derived.sack_base_psn"]), pkt["pds.sack_bitmap"]
-        self.need(pdc.mode == uet.RUD or not bits, "SACK bits on a ROD PDC (01, 7.9)")
         self.need(base >= 0 or not bits & ((1 << min(-base, 64)) - 1),
                   "SACK bits before the first PSN")
         self.need(not bits or base + bits.bit_length() - 1 < len(d.sent),

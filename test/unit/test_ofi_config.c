@@ -36,6 +36,7 @@ static const struct number {
 	{ "FI_UET_RX_SIZE", SZ(rx_size), 4096, 1, 65536 },
 	{ "FI_UET_UNEXPECTED_COUNT", SZ(max_unexpected), 65536, 1, 1 << 24 },
 	{ "FI_UET_UNEXPECTED_BYTES", SZ(max_unexpected_bytes), 1 << 30, 8192, 1ull << 40 },
+	{ "FI_UET_REORDER_BYTES", SZ(pds.max_ahead), 16 << 20, 0, 1ull << 32 },
 	{ "FI_UET_DEFER_SIZE", SZ(defer_size), 64 << 10, 0, 1ull << 32 },
 	{ "FI_UET_RENDEZVOUS_SIZE", SZ(rndv_size), 0, 0, 1ull << 32 },
 	{ "FI_UET_RENDEZVOUS_EAGER", SZ(rndv_eager), 8192, 0, 1 << 20 },

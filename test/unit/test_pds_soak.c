@@ -63,6 +63,7 @@ static void make_ends(struct sim *s)
 		/* Peers need not agree. */
 		if (pick(s, 6) == 0)
 			cfg.cms.algorithm = (uint8_t)pick(s, 4);
+		cfg.max_ahead = pick(s, 3) ? pick(s, 40) * 10000 : 16 << 20;
 		sim_add(s, &cfg);
 		s->end[i].room_max = pick(s, 3) ? 0 : 1 + (int)pick(s, 30);
 		s->end[i].room = s->end[i].room_max;

@@ -75,6 +75,9 @@ static const struct param params[] = {
 	{ "unexpected_bytes", PARAM_SIZE, AT(max_unexpected_bytes), UET_MTU_MAX,
 	  1ull << 40, 1 << 30, "bytes",
 	  "Memory per endpoint for the contents of such messages." },
+	{ "reorder_bytes", PARAM_SIZE, AT(pds.max_ahead), 0, 1ull << 32, 16 << 20, "bytes",
+	  "Memory per endpoint for ordered packets that arrive ahead of lost ones, which then "
+	  "alone are repeated; 0: none, and all that follows a lost packet is sent again." },
 	{ "defer_size", PARAM_SIZE, AT(defer_size), 0, 1ull << 32, 64 << 10, "bytes",
 	  "Messages longer than this go as deferrable sends: a receiver that has neither asked "
 	  "for one nor room for it keeps its header and calls for it later. 0: none." },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-#include "pds/pdc.h"
+#include "pds/ahead.h"
 #include "pds/spray.h"
 
 #define RCVD_UNIT	256u	/* bytes */
@@ -41,7 +41,7 @@ static uint64_t sack_bits(const struct uet_pdc *pdc, uint32_t base)
 
 static uint32_t sack_base(const struct uet_pdc *pdc, const struct ack *ack)
 {
-	uint32_t base = ack->top - 63;
+	uint32_t base = (pdc->mode == UET_MODE_ROD ? pdc->rx_hi : ack->top) - 63;
 
 	if (ack->flags & UET_PDS_F_P)
 		base = ack->base;
@@ -85,7 +85,7 @@ static bool emit(struct uet_pds *pds, struct uet_pdc *pdc, const struct ack *ack
 
 	if (offset != (int16_t)offset)
 		h.offset = 0;
-	if (pdc->mode == UET_MODE_RUD && pdc->rx_hi != pdc->rx_cack) {
+	if (pdc->rx_hi != pdc->rx_cack && (pdc->mode == UET_MODE_RUD || pdc->rx_ooo)) {
 		uint32_t base = sack_base(pdc, ack);
 
 		h.sack_psn_offset = (int16_t)(base - pdc->rx_cack);
@@ -114,6 +114,8 @@ static bool emit(struct uet_pds *pds, struct uet_pdc *pdc, const struct ack *ack
 	if (uet_unlikely(ack->again))
 		uet_spray_control(pds, pdc);
 	pdc->ack_gen = 0;
+	pdc->ahead_new = 0;
+	pdc->ahead_due = false;
 	pds->stats.tx_ack++;
 	if (uet_unlikely(h.sack_bitmap))
 		uet_pdc_count(pds, pdc, tx_sack);
@@ -200,7 +202,9 @@ bool uet_ack_send(struct uet_pds *pds, struct uet_pdc *pdc)
 		if (!send_stored(pds, pdc, st))
 			return false;
 	}
-	return !pdc->ack_due || send_plain(pds, pdc);
+	if (pdc->ack_due)
+		return send_plain(pds, pdc);
+	return !pdc->ahead_due || uet_ack_show(pds, pdc);
 }
 
 bool uet_ack_flush(struct uet_pds *pds, struct uet_pdc *pdc)
@@ -211,14 +215,14 @@ bool uet_ack_flush(struct uet_pds *pds, struct uet_pdc *pdc)
 }
 
 /* Take @answer to @h as the newest plain one. */
-static void take_answer(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
-			const struct uet_pkt *pkt, const struct uet_pds_answer *answer)
+static void take_answer(struct uet_pdc *pdc, const struct uet_pds_hdr *h, const struct uet_pkt *pkt,
+			const struct uet_pds_answer *answer)
 {
 	pdc->ack_psn = h->psn;
 	pdc->ack_port = pdc->last_port;
 	pdc->last_port = (uint16_t)pkt->src->port;
 	pdc->ack_flags = h->flags & UET_PDS_F_RETX;
-	pdc->ack_when = pds->now;
+	pdc->ack_when = pkt->when;
 	pdc->ack_hdr = answer->len ? answer->next_hdr : UET_HDR_NONE;
 	pdc->ack_len = answer->len;
 	memcpy(pdc->ack_ses, answer->ses, answer->len);
@@ -254,7 +258,7 @@ void uet_ack_note(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds
 		pdc->ack_cnt = 0;
 	}
 	note_range(pds, pdc, h->psn);
-	take_answer(pds, pdc, h, pkt, answer);
+	take_answer(pdc, h, pkt, answer);
 	pdc->ack_cnt++;
 	pdc->ack_gen += pkt->wire_len > pds->cfg.ack_min_add ? pkt->wire_len :
 							      pds->cfg.ack_min_add;
@@ -275,6 +279,35 @@ void uet_ack_note(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds
 		uet_pdc_pend(pds, pdc);
 	}
 	uet_ack_advance(pds, pdc);
+}
+
+bool uet_ack_show(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	/* What is kept has no answer yet, so the ACK names the last packet that has. */
+	struct ack ack = {
+		.psn = pdc->rx_cack,
+		.next_hdr = UET_HDR_RESPONSE,
+		.len = sizeof(default_answer),
+		.ses = default_answer,
+	};
+
+	if (uet_psn_diff(pdc->rx_cack, pdc->start_psn) < 0)
+		return true;
+	return emit(pds, pdc, &ack);
+}
+
+void uet_ack_ahead(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+		   const struct uet_pkt *pkt)
+{
+	pdc->ahead_new++;
+	pdc->ack_gen += pkt->wire_len > pds->cfg.ack_min_add ? pkt->wire_len :
+							      pds->cfg.ack_min_add;
+	if (pdc->ahead_new >= HOLE_ACKS && uet_ack_show(pds, pdc))
+		return;
+	if (h->flags & (UET_PDS_F_AR | UET_PDS_F_SYN) || pdc->ack_gen >= pds->cfg.ack_trigger) {
+		pdc->ahead_due = true;
+		uet_pdc_urge(pds, pdc);
+	}
 }
 
 void uet_ack_advance(struct uet_pds *pds, struct uet_pdc *pdc)

@@ -356,8 +356,10 @@ static void take(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_
 			take_cack(pds, pdc, h->psn, &news);
 		take_window(pdc, h);
 	}
-	if (h->sack_bitmap && pdc->mode == UET_MODE_RUD)
+	if (h->sack_bitmap) {
+		pdc->keeps = pdc->mode == UET_MODE_ROD;
 		take_sack(pds, pdc, h, &news);
+	}
 	if (news.rtt)
 		count_rtt(pds, pdc->ccc, news.rtt / UET_NSEC_PER_USEC);
 	advance(pdc);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "pds/ahead.h"
 #include "pds/spray.h"
 
 #define BEG_MAX 8u	/* sources asked to clear at a time */
@@ -102,6 +103,11 @@ static void rx_noop(struct uet_pds *pds, const struct uet_pds_hdr *h, const stru
 		uet_rx_mark(pdc, h->psn);
 		uet_ack_control(pds, pdc, h, pkt);
 		uet_ack_advance(pds, pdc);
+		if (pdc->mode == UET_MODE_ROD)
+			uet_ahead_deliver(pds, pdc);
+		break;
+	case UET_RX_AHEAD:
+		uet_rx_refuse_order(pds, pdc, h, pkt);
 		break;
 	case UET_RX_DUPLICATE:
 		uet_ack_control(pds, pdc, h, pkt);
@@ -168,7 +174,9 @@ static void rx_close_req(struct uet_pds *pds, struct uet_pdc *pdc, const struct 
 		return;
 	}
 	verdict = uet_rx_judge(pds, pdc, h, pkt);
-	if (verdict == UET_RX_REFUSED)
+	if (verdict == UET_RX_AHEAD)
+		uet_rx_refuse_order(pds, pdc, h, pkt);
+	if (verdict >= UET_RX_AHEAD)
 		return;
 	if (verdict == UET_RX_NEW)
 		uet_rx_mark(pdc, h->psn);
@@ -182,6 +190,8 @@ static void rx_ack_req(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 {
 	if (uet_rx_has(pdc, h->psn))
 		uet_ack_repeat(pds, pdc, h, pkt);
+	else if (uet_ahead_has(pdc, h->psn))
+		uet_ack_ahead(pds, pdc, h, pkt);
 	else if (h->psn - pdc->rx_cack > pds->cfg.mp_range)
 		uet_nack_send(pds, pdc->id, h, pkt, UET_NACK_PSN_OOR_WINDOW, 0);
 	else

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "pds/ahead.h"
 #include "wire/names.h"
 
 /* ---- opening ---- */
@@ -250,6 +251,7 @@ static void release(struct uet_pds *pds, struct uet_pdc *pdc, int gone)
 	pdc->state = UET_PDC_CLOSED;
 	unlink_successors(pds, pdc);
 	uet_rx_forget(pds, pdc);
+	uet_ahead_forget(pds, pdc);
 	uet_ccc_leave_line(pds, pdc);
 	uet_ccc_forget(pds, pdc, pdc->flight_bytes);
 	uet_ccc_detach(pds, pdc);

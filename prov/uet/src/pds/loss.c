@@ -44,18 +44,22 @@ uint32_t uet_txd_repeat(struct uet_pdc *pdc, uint32_t psn)
 	return bytes;
 }
 
-uint32_t uet_loss_go_back(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn)
+uint32_t uet_loss_go_back(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint32_t end)
 {
+	bool some = end != pdc->tx_next;
 	uint32_t bytes = 0;
 
-	for (; psn != pdc->tx_next; psn++) {
+	for (; psn != end; psn++) {
 		struct uet_txd *d = uet_txd_at(pdc, psn);
 
 		if (d->state != UET_TXD_FLIGHT && !d->timed_out)
 			continue;
 		bytes += uet_txd_repeat(pdc, psn);
 		d->timed_out = 0;
-		uet_pdc_count(pds, pdc, retx_goback);
+		if (some)
+			uet_pdc_count(pds, pdc, retx_nack);
+		else
+			uet_pdc_count(pds, pdc, retx_goback);
 	}
 	return bytes;
 }
@@ -98,7 +102,7 @@ void uet_loss_scan(struct uet_pds *pds, struct uet_pdc *pdc, bool sacked)
 	uint64_t late = UET_TIME_NEVER, at;
 	uint32_t psn, lost = 0, bytes = 0;
 
-	if (pdc->mode == UET_MODE_ROD)
+	if (pdc->mode == UET_MODE_ROD && !pdc->keeps)
 		return;
 	for (psn = uet_tx_una(pdc); psn != pdc->tx_next; psn++) {
 		struct uet_txd *d = uet_txd_at(pdc, psn);
@@ -150,7 +154,9 @@ void uet_loss_delay(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint
 {
 	struct uet_txd *d = uet_txd_at(pdc, psn);
 
-	if (d->state != UET_TXD_FLIGHT && d->state != UET_TXD_RETX)
+	/* What a ROD target has kept it may yet refuse, when its turn comes. */
+	if (d->state != UET_TXD_FLIGHT && d->state != UET_TXD_RETX &&
+	    (d->state != UET_TXD_ARRIVED || !pdc->keeps))
 		return;
 	uet_pdc_moved(pds, pdc);
 	/* It was behind a refused packet, and waits with it. */
@@ -170,7 +176,7 @@ void uet_loss_delay(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint
 	if (d->nacks < NACK_DOUBLINGS)
 		d->nacks++;
 	if (pdc->mode == UET_MODE_ROD)
-		uet_ccc_forget(pds, pdc, uet_loss_go_back(pds, pdc, psn + 1));
+		uet_ccc_forget(pds, pdc, uet_loss_go_back(pds, pdc, psn + 1, pdc->tx_next));
 	uet_pdc_arm(pds, pdc, d->when);
 }
 
@@ -257,14 +263,14 @@ static uint64_t due_at(const struct uet_pds *pds, const struct uet_pdc *pdc,
 }
 
 /*
- * A ROD target takes nothing behind what it misses. So one packet that is late speaks for all,
- * those before it too, which may wait longer because they were repeated already.
+ * A ROD target takes nothing behind what it misses, unless it keeps that. So one packet that is
+ * late speaks for all, those before it too, which may wait longer because they were repeated.
  */
 static bool all_late(const struct uet_pds *pds, const struct uet_pdc *pdc)
 {
 	uint32_t psn;
 
-	if (pdc->mode != UET_MODE_ROD)
+	if (pdc->mode != UET_MODE_ROD || pdc->keeps)
 		return false;
 	for (psn = uet_tx_una(pdc); psn != pdc->tx_next; psn++) {
 		const struct uet_txd *d = uet_txd_at(pdc, psn);

@@ -64,21 +64,30 @@ static bool repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 	return true;
 }
 
-/* A switch has cut the packet off. A ROD target takes nothing that follows it. */
+/* A switch has cut the packet off. A ROD target takes nothing that follows it, or keeps it. */
 static void repeat_trimmed(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h)
 {
-	if (repeat_now(pds, pdc, h) && pdc->mode == UET_MODE_ROD)
-		uet_ccc_forget(pds, pdc, uet_loss_go_back(pds, pdc, h->psn + 1));
+	if (repeat_now(pds, pdc, h) && pdc->mode == UET_MODE_ROD && !pdc->keeps)
+		uet_ccc_forget(pds, pdc,
+			       uet_loss_go_back(pds, pdc, h->psn + 1, pdc->tx_next));
 }
 
-/* Did @named, which was sent once and has arrived, leave after the last transmission of @d? */
-static bool overtook(const struct uet_txd *named, const struct uet_txd *d)
+/*
+ * Did the transmission of @named that NACK @h is about, its only or its second one, leave after the
+ * last one of @d?
+ */
+static bool overtook(const struct uet_txd *named, const struct uet_txd *d,
+		     const struct uet_pds_hdr *h)
 {
-	return named->state == UET_TXD_FLIGHT && !named->retries &&
+	return (named->state == UET_TXD_FLIGHT || named->state == UET_TXD_ARRIVED) &&
+	       named->retries == (h->flags & UET_PDS_F_RETX ? 1 : 0) &&
 	       (int32_t)(named->order - d->order) > 0;
 }
 
-/* The target of a ROD PDC misses @expected. */
+/*
+ * The target of a ROD PDC misses @expected. If it keeps what comes ahead, no more than what was
+ * sent before the packet that made it say so and has not arrived; else all that follows.
+ */
 static void rewind_to(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
 		      uint32_t expected)
 {
@@ -89,12 +98,17 @@ static void rewind_to(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet
 	    uet_psn_diff(expected, h->psn) > 0)
 		return;
 	d = uet_txd_at(pdc, expected);
-	/* A packet that left before the last rewind caused this: it is already taken care of. */
-	if ((d->state != UET_TXD_FLIGHT && !d->timed_out) ||
-	    (is_outdated(d, h) && !overtook(uet_txd_at(pdc, h->psn), d)))
+	if (d->state != UET_TXD_FLIGHT && !d->timed_out)
+		return;
+	/*
+	 * A packet that left before the last rewind caused this: it is already taken care of. Who
+	 * goes back repeats in order; others may have repeated this one last.
+	 */
+	if ((pdc->keeps ? d->retries : is_outdated(d, h)) &&
+	    !overtook(uet_txd_at(pdc, h->psn), d, h))
 		return;
 	first = d->state == UET_TXD_FLIGHT ? d->bytes : 0;
-	bytes = uet_loss_go_back(pds, pdc, expected);
+	bytes = uet_loss_go_back(pds, pdc, expected, pdc->keeps ? h->psn : pdc->tx_next);
 	/* One is lost; those behind it are only repeated with it. */
 	if (bytes) {
 		uet_ccc_refused(pds, pdc, h->nack_code, first, 0);
@@ -110,7 +124,7 @@ static void renumber(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t start)
 	    pdc->tx_cack != pdc->start_psn - 1 ||
 	    pdc->tx_next - pdc->tx_base > (uint32_t)pdc->flight_cnt + pdc->retx_cnt)
 		return;
-	uet_ccc_forget(pds, pdc, uet_loss_go_back(pds, pdc, pdc->tx_base));
+	uet_ccc_forget(pds, pdc, uet_loss_go_back(pds, pdc, pdc->tx_base, pdc->tx_next));
 	uet_tx_renumber(pds, pdc, start);
 	uet_pdc_ready(pds, pdc);
 }

@@ -15,7 +15,7 @@
  *   rudi.c   RUDI, which knows no PDC            uud.c    UUD, which knows nothing
  *   ccc.c    what the PDCs of one peer share    probe.c   how long their path is
  *   trim.c   packets that a switch has cut off    credit.c  receiver credit, both ways
- *   spray.c  which way packets go
+ *   spray.c  which way packets go            ahead.c  ROD packets that wait for others
  *
  * A PDC has two directions. At its initiator tx is the forward direction and rx the return
  * direction; at its target it is the other way round. Both use one struct:
@@ -27,7 +27,7 @@
  *
  *                 delivered             received, waiting for a clear    holes possible
  *   rx PSNs   ... ............... cack] (cack ................ next) [next ......... hi]
- *                                       only with stored answers      bitmap
+ *                                       only with stored answers      bitmap; ROD: kept
  */
 #ifndef UET_PDS_PDC_H
 #define UET_PDS_PDC_H
@@ -169,6 +169,7 @@ struct uet_pdc {
 	uint64_t overtook;	/* with lanes, ns: latest time of sending known to have arrived */
 	uint32_t recovery_psn;	/* with lanes: last PSN sent when recovery began ... */
 	bool recovery;		/* ... which has not arrived yet */
+	bool keeps;		/* ROD: the target has kept packets that came ahead of others */
 	bool move;		/* ROD: another path as soon as nothing is on the way */
 	uint8_t path;		/* in use: of ROD, and of all while the target is not known */
 	uint64_t trouble;	/* ROD, ns: since when all feedback is bad; 0: it is not */
@@ -189,6 +190,9 @@ struct uet_pdc {
 	/* Destination side. */
 	uint32_t rx_cack, rx_next, rx_hi, rx_clear;
 	uint32_t rx_ooo;	/* bits set: packets received beyond the first hole */
+	struct uet_list ahead;	/* ROD: struct uet_ahead, of the same packets */
+	uint32_t ahead_new;	/* those of them that no ACK has shown */
+	bool ahead_due;		/* an ACK shall show them */
 	uint32_t gap_psn;	/* ROD: expected PSN of the last ROD_OOO */
 	uint32_t gap_last;	/* ROD: the last PSN that was refused */
 	bool gap_known;		/* the source was told of gap_psn */
@@ -281,6 +285,9 @@ struct uet_pds {
 	struct uet_pool pdcs, storeds, lingers_pool, rings[UET_PDS_RING_SIZES];
 	struct uet_pool lanes;	/* of nic->paths lanes each */
 	struct uet_pool nacks;	/* struct uet_pds_nacks */
+	struct uet_pool aheads;
+	uint32_t ahead_room;	/* bytes behind the PDS header that can be kept of one */
+	uint32_t ahead_max;	/* 0: ROD packets ahead of others are dropped */
 	struct uet_stored *spare; /* taken before a request is delivered */
 	struct uet_list all;	/* every PDC */
 	struct uet_list ready;	/* PDCs that may have something to send */
@@ -305,6 +312,7 @@ struct uet_pkt {
 	const struct uet_addr *src;
 	const uint8_t *data;	/* what follows the PDS header */
 	size_t len;
+	uint64_t when;		/* ns: arrival */
 	uint32_t wire_len;	/* all of it */
 	bool ce;
 };
@@ -604,8 +612,11 @@ uint32_t uet_txd_repeat(struct uet_pdc *pdc, uint32_t psn);
 /* The last time-out was too early: what it queued for repetition is on its way still. */
 void uet_loss_undo(struct uet_pdc *pdc);
 
-/* Queue all in flight from @psn on (go-back-N), for good if a time-out did so; bytes as above. */
-uint32_t uet_loss_go_back(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn);
+/*
+ * Queue every packet in flight from @psn on, before @end, for repetition (go-back-N with @end =
+ * tx_next), for good if a time-out did so before; bytes as above.
+ */
+uint32_t uet_loss_go_back(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint32_t end);
 
 /*
  * Find packets that were overtaken by later ones (UEC 3.5: SACK-based, optional). @sacked:
@@ -656,6 +667,7 @@ struct uet_pdc *uet_rx_find(struct uet_pds *pds, const struct uet_pds_hdr *h,
 enum uet_rx_verdict {
 	UET_RX_NEW,
 	UET_RX_DUPLICATE,
+	UET_RX_AHEAD,		/* ROD: others before it are missing */
 	UET_RX_REFUSED,		/* answered or dropped, nothing more to do */
 };
 
@@ -663,7 +675,7 @@ enum uet_rx_verdict {
 enum uet_rx_verdict uet_rx_judge(struct uet_pds *pds, struct uet_pdc *pdc,
 				 const struct uet_pds_hdr *h, const struct uet_pkt *pkt);
 
-/* True when @psn was received. */
+/* True when @psn was received, and delivered. */
 bool uet_rx_has(const struct uet_pdc *pdc, uint32_t psn);
 
 /* Record @psn as received. */

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "pds/ahead.h"
+
 #define MAX_PDC 65535u
 #define MAX_RUDI 65536u
 
@@ -70,6 +72,7 @@ int uet_pds_create(const struct uet_pds_cfg *cfg, struct uet_nic *nic,
 	uet_pool_init(&pds->copies, nic->mtu, 8, UET_PDS_BATCH);
 	uet_pool_init(&pds->nacks, sizeof(struct uet_pds_nacks), 8, cfg->max_pdc);
 	uet_credit_create(pds);
+	uet_ahead_create(pds);
 	if (uet_rudi_create(pds) || uet_table_create(pds) || uet_ccc_create(pds)) {
 		uet_pds_destroy(pds);
 		return -ENOMEM;
@@ -90,6 +93,7 @@ void uet_pds_destroy(struct uet_pds *pds)
 	uet_pool_destroy(&pds->copies);
 	uet_pool_destroy(&pds->nacks);
 	uet_pool_destroy(&pds->storeds);
+	uet_ahead_destroy(pds);
 	for (i = 0; i < UET_PDS_RING_SIZES; i++)
 		uet_pool_destroy(&pds->rings[i]);
 	free(pds);
@@ -203,6 +207,7 @@ static void rx_one(struct uet_pds *pds, const struct uet_nic_rx *p)
 		.src = &p->src,
 		.data = p->data + n,
 		.len = p->len - (uint32_t)n,
+		.when = pds->now,
 		.wire_len = p->len,
 		.ce = (p->tos & UET_ECN_MASK) == UET_ECN_CE,
 	};

@@ -139,6 +139,7 @@ struct uet_pds_cfg {
 	uint32_t max_pdc;		/* PDCs of both roles together, 1 .. 65535 */
 	uint32_t mp_range;		/* PSNs accepted beyond CACK: 128, 256 .. 1024 */
 	uint32_t max_stored;		/* stored guaranteed-delivery responses per FEP */
+	size_t max_ahead;		/* bytes for ROD packets that arrive ahead of others */
 	uint32_t max_rudi;		/* RUDI packets without response, and messages; 0: none */
 	uint32_t ack_trigger;		/* ACK_Gen_Trigger, bytes */
 	uint32_t ack_min_add;		/* ACK_Gen_Min_Pkt_Add, bytes */

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "pds/ahead.h"
+
 /* ---- stored answers and CACK ---- */
 
 static struct uet_stored *first_stored(const struct uet_pdc *pdc)
@@ -93,7 +95,8 @@ bool uet_rx_has(const struct uet_pdc *pdc, uint32_t psn)
 	/* CACK decides first: of two PSNs 2^31 apart either may look like the older one. */
 	if (uet_psn_diff(psn, pdc->rx_cack) <= 0 || uet_psn_diff(psn, pdc->rx_next) < 0)
 		return true;
-	return uet_psn_diff(psn, pdc->rx_hi) <= 0 && uet_bitmap_test(&pdc->rx_bits, psn);
+	return pdc->mode == UET_MODE_RUD && uet_psn_diff(psn, pdc->rx_hi) <= 0 &&
+	       uet_bitmap_test(&pdc->rx_bits, psn);
 }
 
 void uet_rx_mark(struct uet_pdc *pdc, uint32_t psn)
@@ -108,7 +111,7 @@ void uet_rx_mark(struct uet_pdc *pdc, uint32_t psn)
 		return;
 	}
 	pdc->rx_next++;
-	if (uet_unlikely(pdc->rx_ooo)) {
+	if (uet_unlikely(pdc->rx_ooo) && pdc->mode == UET_MODE_RUD) {
 		run = uet_bitmap_run(&pdc->rx_bits, pdc->rx_next, pdc->rx_ooo);
 		uet_bitmap_clear_range(&pdc->rx_bits, pdc->rx_next, run);
 		pdc->rx_next += run;
@@ -121,7 +124,7 @@ void uet_rx_mark(struct uet_pdc *pdc, uint32_t psn)
  * Tell the source of a ROD PDC about a gap: once, and again only after a while, or when the
  * source has gone back and what fills the gap was lost once more.
  */
-static void refuse_order(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+void uet_rx_refuse_order(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
 			 const struct uet_pkt *pkt)
 {
 	bool known = pdc->gap_known && pdc->gap_psn == pdc->rx_next;
@@ -133,6 +136,9 @@ static void refuse_order(struct uet_pds *pds, struct uet_pdc *pdc, const struct 
 	pdc->gap_known = true;
 	pdc->gap_psn = pdc->rx_next;
 	pdc->gap_when = pds->now;
+	/* First of all, so that the source knows what it need not repeat. */
+	if (pdc->rx_ooo)
+		uet_ack_show(pds, pdc);
 	uet_nack_send(pds, pdc->id, h, pkt, UET_NACK_ROD_OOO, pdc->rx_next);
 }
 
@@ -151,11 +157,7 @@ enum uet_rx_verdict uet_rx_judge(struct uet_pds *pds, struct uet_pdc *pdc,
 		uet_pdc_count(pds, pdc, rx_duplicate);
 		return UET_RX_DUPLICATE;
 	}
-	if (pdc->mode == UET_MODE_ROD) {
-		refuse_order(pds, pdc, h, pkt);
-		return UET_RX_REFUSED;
-	}
-	return UET_RX_NEW;
+	return pdc->mode == UET_MODE_ROD ? UET_RX_AHEAD : UET_RX_NEW;
 }
 
 /* ---- whose packet ---- */
@@ -274,7 +276,7 @@ static bool have_room(struct uet_pds *pds, const struct uet_pdc *pdc, uint32_t p
 	return pds->spare;
 }
 
-static void deliver(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+void uet_rx_deliver(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
 		    const struct uet_pkt *pkt)
 {
 	struct uet_pds_rx rx = {
@@ -360,7 +362,12 @@ void uet_rx_request(struct uet_pds *pds, const struct uet_pds_hdr *h, const stru
 	uet_credit_rx_request(pds, pdc, h, pkt);
 	switch (uet_rx_judge(pds, pdc, h, pkt)) {
 	case UET_RX_NEW:
-		deliver(pds, pdc, h, pkt);
+		uet_rx_deliver(pds, pdc, h, pkt);
+		if (uet_unlikely(pdc->rx_ooo) && pdc->mode == UET_MODE_ROD)
+			uet_ahead_deliver(pds, pdc);
+		break;
+	case UET_RX_AHEAD:
+		uet_ahead_rx(pds, pdc, h, pkt);
 		break;
 	case UET_RX_DUPLICATE:
 		/* A copy that the network made needs no answer; a repetition does. */

@@ -97,6 +97,7 @@ struct uet_pdc *uet_table_alloc(struct uet_pds *pds)
 	uet_list_init(&pdc->sent);
 	uet_list_init(&pdc->stored);
 	uet_list_init(&pdc->storing);
+	uet_list_init(&pdc->ahead);
 	uet_list_init(&pdc->ready);
 	uet_list_init(&pdc->pending);
 	uet_list_init(&pdc->idle);

@@ -4,7 +4,7 @@
  * no room, so that the source hears of the loss at once (UEC 3.6.17). They move no state, and
  * what is not a request is not missed: time-outs and PROBEs make up for it.
  */
-#include "pds/pdc.h"
+#include "pds/ahead.h"
 
 /* The PDC of SYN packet @h, which is not opened for a packet that did not arrive. */
 static struct uet_pdc *find_syn(struct uet_pds *pds, const struct uet_pds_hdr *h,
@@ -36,7 +36,8 @@ static void rx_request(struct uet_pds *pds, const struct uet_pds_hdr *h,
 	}
 	/* Whole or not, it would have been refused. */
 	if (pdc && pdc->mode == UET_MODE_ROD && h->psn != pdc->rx_next) {
-		uet_rx_judge(pds, pdc, h, pkt);
+		if (uet_rx_judge(pds, pdc, h, pkt) == UET_RX_AHEAD)
+			uet_rx_refuse_order(pds, pdc, h, pkt);
 		return;
 	}
 	if (pdc)
