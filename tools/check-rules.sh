@@ -42,7 +42,7 @@ for dir in "$src"/*/; do
 done
 
 files=("$src"/*/*.[ch] include/rdma/*.h test/unit/*.[ch] test/sim/*.[ch]
-	test/system/*.[ch] test/lab/*.[ch] test/perf/*.[ch])
+	test/system/*.[ch] test/lab/*.[ch] test/perf/*.[ch] fabtests/benchmarks/*.[ch])
 for f in "${files[@]}"; do
 	head -n 1 "$f" | grep -q '^/\* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only \*/$' ||
 		offence "$f:1: the licence line is missing"
@@ -53,7 +53,7 @@ for f in "${files[@]}"; do
 		offence "$f:$line: white space at the end of the line"
 	done < <(grep -nE '[[:space:]]+$' "$f" | cut -d: -f1)
 done
-for f in "$src"/*/*.[ch]; do
+for f in "$src"/*/*.[ch] fabtests/benchmarks/*.[ch]; do
 	lines=$(wc -l <"$f")
 	((lines <= 800)) || offence "$f: $lines lines, more than 800"
 done

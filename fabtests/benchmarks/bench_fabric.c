@@ -247,6 +247,13 @@ bool bench_again(struct bench_end *e, const char *what, ssize_t ret)
 	return true;
 }
 
+static ssize_t recv_once(struct bench_end *e, void *buf, size_t len, uint64_t tag, void *context)
+{
+	if (e->tagged)
+		return fi_trecv(e->ep, buf, len, e->desc, FI_ADDR_UNSPEC, tag, 0, context);
+	return fi_recv(e->ep, buf, len, e->desc, FI_ADDR_UNSPEC, context);
+}
+
 void bench_recv(struct bench_end *e, size_t len, uint64_t tag)
 {
 	char *buf = tag == BENCH_TAG_ACK ? e->buf + e->len : e->buf;
@@ -254,8 +261,7 @@ void bench_recv(struct bench_end *e, size_t len, uint64_t tag)
 	ssize_t ret;
 
 	do {
-		ret = e->tagged ? fi_trecv(e->ep, buf, len, e->desc, FI_ADDR_UNSPEC, tag, 0, context) :
-				  fi_recv(e->ep, buf, len, e->desc, FI_ADDR_UNSPEC, context);
+		ret = recv_once(e, buf, len, tag, context);
 	} while (bench_again(e, "fi_recv", ret));
 }
 

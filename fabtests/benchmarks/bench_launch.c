@@ -244,7 +244,9 @@ static int listen_at(const struct bench_options *o)
 		return -EINVAL;
 	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	ret = fd < 0 || bind(fd, ai->ai_addr, ai->ai_addrlen) || listen(fd, BENCH_PEERS) ? -errno : fd;
+	ret = fd;
+	if (fd < 0 || bind(fd, ai->ai_addr, ai->ai_addrlen) || listen(fd, BENCH_PEERS))
+		ret = -errno;
 	freeaddrinfo(ai);
 	return ret;
 }
@@ -309,8 +311,8 @@ int bench_serve(const struct bench_options *o)
 	pid_t pid;
 
 	if (listener < 0) {
-		fprintf(stderr, "%s: cannot serve at %s, port %u: %s\n", o->program->name, o->address,
-			o->port, strerror(-listener));
+		fprintf(stderr, "%s: cannot serve at %s, port %u: %s\n", o->program->name,
+			o->address, o->port, strerror(-listener));
 		return 1;
 	}
 	printf("%s: serving at %s, port %u\n", o->program->name, o->address, o->port);

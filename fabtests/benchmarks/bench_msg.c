@@ -136,7 +136,8 @@ static void both_ways(void *arg, uint64_t n)
 static double windowed(struct bench_run *r, uint64_t caps, void (*batch)(void *, uint64_t))
 {
 	struct bench_end e;
-	struct bench_job job = { .batch = batch, .progress = bench_progress, .arg = &e, .first = 2 };
+	struct bench_job job = { .batch = batch, .progress = bench_progress, .arg = &e,
+				 .first = 2 };
 	double usec;
 
 	bench_open(&e, r, caps, r->q.size, NULL);

@@ -46,8 +46,8 @@ static const char help_text[] =
 	"  -d, --duration MS     time that one sample fills, roughly (200)\n"
 	"      --limit SECONDS   give up a sample after so long (60)\n"
 	"  -w, --window N        messages in flight (64)\n"
-	"  -a, --address ADDRESS own address; any: as the provider likes (127.0.0.1, or what leads\n"
-	"                        to the server)\n"
+	"  -a, --address ADDRESS own address; any: as the provider likes\n"
+	"                        (127.0.0.1, or what leads to the server)\n"
 	"      --server          serve --connect of other hosts or namespaces, from --address\n"
 	"      --connect HOST    run the other side on the server there\n"
 	"      --port N          TCP port of the server (14793)\n"
@@ -154,8 +154,10 @@ static bool next_word(const char **text, char word[BENCH_NAME])
 
 static bool is_name(const char *word)
 {
-	size_t len = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-;");
+	size_t len = 0;
 
+	while (isalnum((unsigned char)word[len]) || (word[len] && strchr("_-;", word[len])))
+		len++;
 	/* Longer ones have been cut to fill the buffer. */
 	return len && !word[len] && len < BENCH_NAME - 1;
 }

@@ -138,12 +138,14 @@ static void print_table(const struct bench_report *rep, FILE *f)
 	}
 }
 
-/* Text in quotes, for CSV and JSON alike: nothing printed here has any in it but reasons. */
+/* A reason, as JSON. */
 static void quoted(FILE *f, const char *text)
 {
+	unsigned char c;
+
 	fputc('"', f);
-	for (; *text; text++)
-		fputc(*text == '"' || *text == '\\' || (unsigned char)*text < ' ' ? '\'' : *text, f);
+	while ((c = (unsigned char)*text++))
+		fputc(c == '"' || c == '\\' || c < ' ' ? '\'' : c, f);
 	fputc('"', f);
 }
 
@@ -172,8 +174,8 @@ static void print_row_json(const struct bench_report *rep, const struct row *row
 		(unsigned long long)row->size, row->count, row->test->unit,
 		row->test->lower ? "lower" : "higher");
 	if (row->got)
-		fprintf(f, "\"median\": %.6g, \"min\": %.6g, \"max\": %.6g, ", row->median, row->min,
-			row->max);
+		fprintf(f, "\"median\": %.6g, \"min\": %.6g, \"max\": %.6g, ", row->median,
+			row->min, row->max);
 	fprintf(f, "\"state\": \"%s\", ", row->failed ? "failed" : row->got ? "ok" : "absent");
 	if (row->why[0]) {
 		fprintf(f, "\"why\": ");
