@@ -14,11 +14,15 @@
 #define NOT_AT_ONCE	100		/* ns: what is due at once when nothing can be done now */
 #define CLOCK_START	UET_NSEC_PER_SEC
 
+/* What its clock shows when the network's time is @now. */
+static uint64_t own_time(const struct uet_sim_ep *ep, uint64_t now)
+{
+	return ep->clock + now + (uint64_t)((int64_t)now * ep->skew / 1000000);
+}
+
 uint64_t uet_sim_ep_now(const struct uet_sim_ep *ep)
 {
-	uint64_t now = uet_sim_net_now(ep->sim->net);
-
-	return ep->clock + now + (uint64_t)((int64_t)now * ep->skew / 1000000);
+	return own_time(ep, uet_sim_net_now(ep->sim->net));
 }
 
 /* The network's time at which its clock shows @local. */
@@ -53,6 +57,15 @@ static void charge(struct uet_sim_ep *ep, int received)
 	ep->tx_seen = sent;
 }
 
+/* Its kernel says when packets arrived, if congestion control wants to know. */
+static void stamp(const struct uet_sim_ep *ep, struct uet_nic_rx *pkts, int n)
+{
+	bool wanted = ep->sim->sc.ses.pds.cms.algorithm != UET_CMS_NONE;
+
+	for (; n > 0; n--, pkts++)
+		pkts->when = wanted && pkts->when ? own_time(ep, pkts->when) : 0;
+}
+
 /* One round of progress. Returns true if another one must follow at once. */
 static bool progress(struct uet_sim_ep *ep)
 {
@@ -61,6 +74,7 @@ static bool progress(struct uet_sim_ep *ep)
 	bool costs = ep->sim->sc.host_cost != 0, idle;
 	int n = ep->nic->ops->rx(ep->nic, pkts, RX_BATCH);
 
+	stamp(ep, pkts, n);
 	if (n > 0) {
 		uet_pds_rx(ep->pds, pkts, n, now);
 		ep->rounds++;

@@ -219,7 +219,7 @@ static void hand_out(struct uet_sim_host *h, struct uet_nic_rx *rx)
 	} else {
 		*rx = (struct uet_nic_rx){
 			.data = p->data, .len = p->len, .tos = p->tos, .trim = p->trim,
-			.src = addr_of(p->src, p->sport),
+			.src = addr_of(p->src, p->sport), .when = p->at / PSEC,
 		};
 		h->nic.stats.rx_packets++;
 		h->nic.stats.rx_bytes += p->len;

@@ -50,7 +50,8 @@ static inline void sim_inject(struct sim *s, const struct uet_addr *src, int to,
 	void *copy = malloc(len ? len : 1);	/* so that a sanitizer sees its end */
 
 	memcpy(copy, data, len);
-	rx = (struct uet_nic_rx){ .data = copy, .len = len, .src = *src, .tos = tos };
+	rx = (struct uet_nic_rx){ .data = copy, .len = len, .src = *src, .tos = tos,
+				  .when = s->waits ? s->now - s->waits : 0 };
 	uet_pds_rx(s->end[to].pds, &rx, 1, s->now);
 	free(copy);
 }

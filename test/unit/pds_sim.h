@@ -135,6 +135,7 @@ struct sim {
 	uint64_t path_data[64];		/* requests that took path n */
 	uint8_t path;			/* of the packet that the filter is shown ... */
 	uint32_t port;			/* ... and the port that it goes to */
+	uint64_t waits;			/* ns that what sim_inject brings had arrived before */
 	bool trace;
 	void (*on_done)(struct sim *s, struct sim_msg *m);
 	bool lax;			/* deliveries may repeat: a target lost its memory */

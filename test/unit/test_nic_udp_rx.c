@@ -2,6 +2,8 @@
 /* The UDP backend: receiving packets and error reports. */
 #include "test_nic_udp.h"
 
+#include "base/clock.h"
+
 /* A merged datagram with more packets than the caller has room for: nothing is lost. */
 static void test_small_max(void **state)
 {
@@ -206,6 +208,76 @@ static void test_truncated(void **state)
 	close_pair(a, b);
 }
 
+/* With stamps packets tell when they arrived, however late they are read. */
+static void check_stamps(uint32_t family, uint8_t paths)
+{
+	struct uet_udp_cfg cfg = config(family);
+	struct uet_nic_rx rx[8];
+	uint64_t sent, arrived;
+	struct uet_nic *a, *b;
+	struct uet_nic_tx tx;
+	uint8_t *mem;
+	bool known = false;
+	int i;
+
+	cfg.stamps = true;
+	cfg.paths = paths;
+	open_pair(&cfg, &a, &b);
+	mem = make_pkt(&tx, 0, &b->addr, 333, 1, UET_NIC_DATA);
+	/*
+	 * The first read learns how the clocks differ, a clock that is set spoils one, and the
+	 * kernel begins to stamp a little later: what it reads before gets the time of reading.
+	 */
+	for (i = 0; i < 100 && !known; i++) {
+		struct pollfd pfd = { .fd = b->ops->fd(b), .events = POLLIN };
+
+		sent = uet_clock_ns();
+		assert_int_equal(a->ops->tx(a, &tx, 1), 1);
+		assert_int_equal(poll(&pfd, 1, PATIENCE_MS), 1);
+		arrived = uet_clock_ns();
+		while (uet_clock_ns() < arrived + UET_NSEC_PER_MSEC)
+			;
+		assert_int_equal(wait_rx(b, rx, 8), 1);
+		if (!rx[0].when)
+			continue;
+		assert_true(i > 0);
+		assert_in_range(rx[0].when, sent, uet_clock_ns());
+		known = rx[0].when < arrived + 100 * UET_NSEC_PER_USEC;
+	}
+	assert_true(known);
+	free(mem);
+	close_pair(a, b);
+}
+
+static void test_stamps(void **state)
+{
+	(void)state;
+	check_stamps(AF_INET, 1);
+	check_stamps(AF_INET, 3);
+	check_stamps(AF_INET6, 1);
+}
+
+static void test_no_stamps(void **state)
+{
+	struct uet_udp_cfg cfg = config(AF_INET);
+	struct uet_nic_rx rx[8];
+	struct uet_nic *a, *b;
+	struct uet_nic_tx tx;
+	uint8_t *mem;
+	int i;
+
+	(void)state;
+	open_pair(&cfg, &a, &b);
+	mem = make_pkt(&tx, 0, &b->addr, 333, 1, UET_NIC_DATA);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(a->ops->tx(a, &tx, 1), 1);
+		assert_int_equal(wait_rx(b, rx, 8), 1);
+		assert_int_equal(rx[0].when, 0);
+	}
+	free(mem);
+	close_pair(a, b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +289,8 @@ int main(void)
 		cmocka_unit_test(test_many_reports),
 		cmocka_unit_test(test_receive_failures),
 		cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_stamps),
+		cmocka_unit_test(test_no_stamps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,7 +67,8 @@ static void sizes_and_rates(void **state)
 	setenv("FI_UET_LINK_SPEED", "40000", 1);
 	assert_int_equal(configure("nscc", &ethernet).link_rate, 40000000000);
 	unsetenv("FI_UET_LINK_SPEED");
-	assert_int_equal(configure("nscc", &loopback).link_rate, 0);
+	assert_int_equal(configure("nscc", &loopback).link_rate, 100000000000);
+	assert_int_equal(configure("nscc", NULL).link_rate, 0);
 }
 
 int main(void)

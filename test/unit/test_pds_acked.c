@@ -337,6 +337,39 @@ static void service_time_is_subtracted(void **state)
 	}
 }
 
+/* Nor is what the ACK waited here; but it was silence all the same. */
+static void waiting_here_is_subtracted(void **state)
+{
+	static const struct {
+		uint64_t elapsed, waits;	/* us */
+		uint16_t service;
+		uint64_t base;
+	} steps[] = {
+		{ 900, 300, 0, 600 },
+		{ 1000, 100, 4000, 388 },	/* and 512 us at the target */
+		{ 400, 600, 1, 388 },		/* arrived before it was sent */
+		{ 700, 300, 4000, 388 },	/* so the two would say together */
+		{ 900, 800, 1, 100 },
+	};
+	uint64_t before, i;
+
+	(void)state;
+	with_nscc();
+	for (i = 0; i < UET_ARRAY_SIZE(steps); i++) {
+		before = uet_hist_total(&sim_stats(&s, 1)->rtt);
+		post_and_take(1);
+		s.now += steps[i].elapsed * USEC;
+		s.waits = steps[i].waits * USEC;
+		ack_after((int32_t)i, steps[i].service);
+		assert_in_range(pdc()->ccc->cms.rtt.base / USEC, steps[i].base,
+				steps[i].base + 20);
+		assert_true(pdc()->ccc->cms.rtt.srtt >= 400 * USEC);
+		assert_int_equal(uet_hist_total(&sim_stats(&s, 1)->rtt) - before,
+				 i != 2 && i != 3);
+	}
+	s.waits = 0;
+}
+
 /* Marks and penalties matter even in an ACK that acknowledges nothing new. */
 static void network_signals_are_passed_on(void **state)
 {
@@ -526,6 +559,7 @@ int main(void)
 		T(no_response_keeps_the_packet_open),
 		T(round_trip_samples),
 		T(service_time_is_subtracted),
+		T(waiting_here_is_subtracted),
 		T(network_signals_are_passed_on),
 		T(clear_travels_with_requests),
 		T(clear_cmd_when_nothing_is_sent),

@@ -10,4 +10,7 @@
 /* Monotonic time in nanoseconds (clock_gettime(2), CLOCK_MONOTONIC). */
 uint64_t uet_clock_ns(void);
 
+/* Time of day in nanoseconds, which may be set at any moment (CLOCK_REALTIME). */
+uint64_t uet_clock_wall_ns(void);
+
 #endif /* UET_BASE_CLOCK_H */

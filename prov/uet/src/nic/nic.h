@@ -44,6 +44,7 @@ struct uet_nic_rx {
 	struct uet_addr src;	/* source address and port as received */
 	uint8_t tos;		/* DSCP << 2 | ECN as received */
 	uint8_t trim;		/* enum uet_nic_trim: the payload was cut off on the way */
+	uint64_t when;		/* ns, monotonic: arrival at this host; 0: not known */
 };
 
 /* Whether, and where, a switch trimmed a packet (UEC 3.6.17: told by its DSCP). */

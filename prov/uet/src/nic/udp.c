@@ -214,6 +214,8 @@ int uet_udp_socket(struct uet_udp *u, uint32_t sock, const struct uet_udp_cfg *c
 		return ret;
 	set_offloads(u, fd, cfg);
 	set_buffers(fd, cfg);
+	if (cfg->stamps)
+		u->stamped = !set_int(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
 	/* Bound last, so that nothing arrives without its TOS. */
 	return addr ? bind_to(fd, addr) : bind_port(fd, cfg);
 }

@@ -20,6 +20,7 @@ struct uet_udp_cfg {
 	bool ecn;		/* send requests as ECT(0) */
 	bool gso;		/* use UDP_SEGMENT if the kernel has it */
 	bool gro;		/* use UDP_GRO if the kernel has it */
+	bool stamps;		/* tell when packets arrived (SO_TIMESTAMPNS); costs time */
 };
 
 /*

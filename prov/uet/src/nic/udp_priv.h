@@ -12,6 +12,7 @@
 
 #include "base/util.h"
 #include "nic/nic.h"
+#include "nic/stamp.h"
 #include "nic/udp.h"
 
 /* Older C libraries lack these two (linux/udp.h). */
@@ -38,7 +39,7 @@ union uet_udp_ctl {
 	char buf[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t))];
 };
 
-/* Room for everything the socket was asked to tell (TOS, GRO size), and some. */
+/* Room for everything the socket was asked to tell (TOS, GRO size, time), and some. */
 union uet_udp_rxctl {
 	struct cmsghdr align;
 	char buf[128];
@@ -82,6 +83,9 @@ struct uet_udp {
 	uint32_t seg;		/* bytes per packet in stage cur; 0 = not looked at yet */
 	struct uet_addr src;
 	uint8_t src_tos;
+	bool stamped;		/* sockets tell when packets arrived */
+	struct uet_stamps stamps;
+	uint64_t src_when;
 	struct mmsghdr rx_msgs[UET_UDP_STAGES];
 	struct iovec rx_iov[UET_UDP_STAGES];
 	struct sockaddr_storage rx_names[UET_UDP_STAGES];

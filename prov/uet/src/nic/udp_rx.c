@@ -13,6 +13,7 @@
 #include <time.h>
 #include <linux/errqueue.h>	/* needs time.h before it */
 
+#include "base/clock.h"
 #include "nic/udp_priv.h"
 
 #define MAX_TRIES	8	/* errors taken from the socket per call, so that a call ends */
@@ -125,6 +126,18 @@ static int cmsg_value(const struct cmsghdr *c)
 	return v;
 }
 
+/* The time that the kernel wrote, on our clock. */
+static uint64_t cmsg_when(const struct uet_udp *u, const struct cmsghdr *c)
+{
+	struct timespec ts;
+
+	if (c->cmsg_len < CMSG_LEN(sizeof(ts)))
+		return 0;
+	memcpy(&ts, CMSG_DATA(c), sizeof(ts));
+	return uet_stamps_when(&u->stamps, (uint64_t)ts.tv_sec * UET_NSEC_PER_SEC +
+					   (uint64_t)ts.tv_nsec);
+}
+
 /* Read what came with stage cur; false if it has to be dropped. */
 static bool open_stage(struct uet_udp *u)
 {
@@ -139,12 +152,15 @@ static bool open_stage(struct uet_udp *u)
 	if (uet_addr_from_sockaddr(&u->src, m->msg_hdr.msg_name, m->msg_hdr.msg_namelen))
 		return false;
 	u->src_tos = 0;
+	u->src_when = 0;
 	for (c = CMSG_FIRSTHDR(&m->msg_hdr); c; c = CMSG_NXTHDR(&m->msg_hdr, c)) {
 		if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO)
 			gro = cmsg_value(c);
 		else if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) ||
 			 (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS))
 			u->src_tos = (uint8_t)cmsg_value(c);
+		else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_TIMESTAMPNS)
+			u->src_when = cmsg_when(u, c);
 	}
 	u->pos = u->area->stage[u->cur];
 	u->left = m->msg_len;
@@ -168,6 +184,7 @@ static int split(struct uet_udp *u, struct uet_nic_rx *pkts, int max)
 		pkts[n].src = u->src;
 		pkts[n].tos = u->src_tos;
 		pkts[n].trim = UET_NIC_WHOLE;
+		pkts[n].when = u->src_when;
 		u->pos += pkts[n].len;
 		u->left -= pkts[n].len;
 		u->nic.stats.rx_bytes += pkts[n].len;
@@ -244,6 +261,11 @@ static int fill_stages(struct uet_udp *u)
 	u->want = ret <= 0 || ret < u->want ? 1 : UET_UDP_BURST;
 	if (uet_unlikely(u->epfd >= 0))
 		fill_from_others(u, ret > 0);
+	if (uet_unlikely(u->stamped) && u->filled) {
+		uint64_t wall = uet_clock_wall_ns();
+
+		uet_stamps_read(&u->stamps, wall, uet_clock_ns());
+	}
 	return ret;
 }
 

@@ -16,13 +16,26 @@
 /* Where the user names a base RTT: what the scheduler adds to it now and then. */
 #define HOST_JITTER (20 * UET_NSEC_PER_USEC)
 
+uint8_t uet_cc_algorithm(const struct uet_port *port)
+{
+	if (uet_config.cc != UET_CC_BY_LINK)
+		return uet_config.cc;
+	return port && port->rank == UET_PORT_LOOPBACK ? UET_CMS_NONE : UET_CMS_NSCC;
+}
+
+/* A host talks to itself as fast as it copies; what is in the way is its scheduler. */
+#define LOOPBACK_RATE 100000000000ull
+
+static uint64_t rate_of(const struct uet_port *port)
+{
+	if (port->speed || port->rank != UET_PORT_LOOPBACK)
+		return port->speed;
+	return LOOPBACK_RATE;
+}
+
 void uet_cc_configure(struct uet_cms_cfg *cms, const struct uet_port *port, uint32_t payload)
 {
-	bool loopback = port && port->rank == UET_PORT_LOOPBACK;
-
-	cms->algorithm = uet_config.cc;
-	if (cms->algorithm == UET_CC_BY_LINK)
-		cms->algorithm = loopback ? UET_CMS_NONE : UET_CMS_NSCC;
+	cms->algorithm = uet_cc_algorithm(port);
 	cms->mtu = payload;
 	if (cms->algorithm == UET_CMS_NONE)
 		return;
@@ -33,5 +46,5 @@ void uet_cc_configure(struct uet_cms_cfg *cms, const struct uet_port *port, uint
 	cms->target_floor = HOST_JITTER;
 	cms->base_floor = cms->base_rtt ? 0 : HOST_RTT;
 	if (!cms->link_rate && port)
-		cms->link_rate = port->speed;
+		cms->link_rate = rate_of(port);
 }

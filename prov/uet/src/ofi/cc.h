@@ -8,6 +8,9 @@
 #include "cms/cms.h"
 #include "nic/discover.h"
 
+/* The enum uet_cms_algorithm of an endpoint on @port (NULL: not known). */
+uint8_t uet_cc_algorithm(const struct uet_port *port);
+
 /*
  * Complete @cms, which has the settings of the environment, for an endpoint on @port (NULL: not
  * known) that sends packets of up to @payload bytes.

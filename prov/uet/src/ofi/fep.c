@@ -344,6 +344,8 @@ static int open_nic(struct uet_fep *fep, const struct fi_info *info)
 	}
 	cfg.if_mtu = port->mtu;
 	cfg.paths = paths_of(port);
+	/* What waits here shall not pass for a queue in the network, where that matters. */
+	cfg.stamps = uet_cc_algorithm(port) != UET_CMS_NONE;
 	ret = uet_udp_open(&cfg, &fep->nic);
 	if (ret)
 		FI_WARN(&uet_prov, FI_LOG_EP_CTRL, "cannot open a socket on %s: %s\n",

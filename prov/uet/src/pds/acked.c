@@ -276,16 +276,17 @@ static bool has_nscc_state(const struct uet_pds_hdr *h)
 	return h->type == UET_PDS_ACK_CC && h->cc_type == UET_CC_NSCC;
 }
 
-uint64_t uet_acked_network(struct uet_pdc *pdc, const struct uet_pds_hdr *h, uint64_t elapsed)
+uint64_t uet_acked_network(struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+			   const struct uet_pkt *pkt, uint64_t elapsed)
 {
 	uint16_t units = has_nscc_state(h) ? h->cc.service_time : 0;
-	uint64_t service = (uint64_t)units * UET_PDS_SERVICE_UNIT;
+	uint64_t hosts = (uint64_t)units * UET_PDS_SERVICE_UNIT + pkt->waited;
 
 	if (units)
 		pdc->tells_service = true;
 	else if (pdc->tells_service)
 		return 0;
-	return units < SERVICE_MAX && service < elapsed ? elapsed - service : 0;
+	return units < SERVICE_MAX && hosts < elapsed ? elapsed - hosts : 0;
 }
 
 /* Tell the CCC what the ACK with header @h (NULL: none) says about the network. */
@@ -347,10 +348,10 @@ static void take(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_
 	uint32_t una = uet_tx_una(pdc);
 
 	if (h->flags & UET_PDS_F_P)
-		uet_probe_answered(pds, pdc, h);
+		uet_probe_answered(pds, pdc, h, pkt);
 	else
 		take_named(pds, pdc, h, pkt, &news);
-	news.rtt = uet_acked_network(pdc, h, news.elapsed);
+	news.rtt = uet_acked_network(pdc, h, pkt, news.elapsed);
 	if (!stale) {
 		if (h->psn != pdc->tx_cack)
 			take_cack(pds, pdc, h->psn, &news);

@@ -42,7 +42,8 @@ static bool is_outdated(const struct uet_txd *d, const struct uet_pds_hdr *h)
 }
 
 /* Repeat the named packet as soon as the window allows; false when there is no need to. */
-static bool repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h)
+static bool repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+		       const struct uet_pkt *pkt)
 {
 	struct uet_txd *d = uet_txd_at(pdc, h->psn);
 	uint32_t bytes;
@@ -52,6 +53,7 @@ static bool repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 	    uet_psn_diff(h->psn, pdc->tx_cack) <= 0)
 		return false;
 	rtt = uet_txd_elapsed(pds, d, h->flags & UET_PDS_F_RETX);
+	rtt = rtt > pkt->waited ? rtt - pkt->waited : 0;
 	if (h->nack_code == UET_NACK_TRIMMED)
 		uet_spray_tell(pds, pdc, d, UET_CMS_PATH_TRIMMED);
 	bytes = uet_txd_repeat(pdc, h->psn);
@@ -65,9 +67,10 @@ static bool repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 }
 
 /* A switch has cut the packet off. A ROD target takes nothing that follows it, or keeps it. */
-static void repeat_trimmed(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h)
+static void repeat_trimmed(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+			   const struct uet_pkt *pkt)
 {
-	if (repeat_now(pds, pdc, h) && pdc->mode == UET_MODE_ROD && !pdc->keeps)
+	if (repeat_now(pds, pdc, h, pkt) && pdc->mode == UET_MODE_ROD && !pdc->keeps)
 		uet_ccc_forget(pds, pdc,
 			       uet_loss_go_back(pds, pdc, h->psn + 1, pdc->tx_next));
 }
@@ -130,20 +133,21 @@ static void renumber(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t start)
 }
 
 /* Codes that do not end the PDC. @h->psn is open. */
-static void rx_normal(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h)
+static void rx_normal(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+		      const struct uet_pkt *pkt)
 {
 	struct uet_txd *d = uet_txd_at(pdc, h->psn);
 
 	switch (h->nack_code) {
 	case UET_NACK_TRIMMED:
 	case UET_NACK_TRIMMED_LASTHOP:
-		repeat_trimmed(pds, pdc, h);
+		repeat_trimmed(pds, pdc, h, pkt);
 		break;
 	case UET_NACK_TRIMMED_ACK:
 	case UET_NACK_PKT_NOT_RCVD:
 	case UET_NACK_ACK_WITH_DATA:
 	case UET_NACK_RCVR_INFER_LOSS:
-		repeat_now(pds, pdc, h);
+		repeat_now(pds, pdc, h, pkt);
 		break;
 	case UET_NACK_ROD_OOO:
 		rewind_to(pds, pdc, h, h->payload);
@@ -255,5 +259,5 @@ void uet_nack_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct 
 		pdc->peer_id = h->spdcid;
 	/* Beyond CACK, yet answered one by one: nothing to do for it. */
 	if (uet_tx_open(pdc, h->psn))
-		rx_normal(pds, pdc, h);
+		rx_normal(pds, pdc, h, pkt);
 }

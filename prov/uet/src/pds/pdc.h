@@ -240,8 +240,7 @@ struct uet_pdc {
 	struct uet_addr peer;	/* where its packets come from */
 };
 
-_Static_assert(sizeof(struct uet_pdc) + UET_PDS_RING_MIN * sizeof(struct uet_txd) <= 2048,
-	       "an idle PDC takes 2 KiB at most");
+_Static_assert(sizeof(struct uet_pdc) <= 1024, "2 KiB with the smallest ring: an idle PDC");
 
 /* Packets that wait for the NIC: entries [head, count). */
 struct uet_batch {
@@ -314,6 +313,7 @@ struct uet_pkt {
 	size_t len;
 	uint64_t when;		/* ns: arrival */
 	uint32_t wire_len;	/* all of it */
+	uint64_t waited;	/* ns since it arrived, as far as known */
 	bool ce;
 };
 
@@ -511,8 +511,8 @@ struct uet_pdc *uet_table_by_peer(const struct uet_pds *pds, const struct uet_ad
 				  uint16_t spdcid, uint32_t start_psn);
 
 /*
- * Remember @pdc for cfg.linger; @closed: a target PDC closed by CLOSE_CMD @close_psn. The oldest
- * is forgotten earlier where more than 2 * cfg.max_pdc (at least 1024) would be remembered.
+ * Remember @pdc for cfg.linger; @closed: a target PDC closed by CLOSE_CMD @close_psn. The oldest is
+ * forgotten earlier where more than 2 * cfg.max_pdc (at least 1024) would be remembered.
  */
 void uet_linger_add(struct uet_pds *pds, const struct uet_pdc *pdc, bool closed,
 		    uint32_t close_psn);
@@ -530,7 +530,8 @@ bool uet_linger_match(const struct uet_pds *pds, const struct uet_addr *src, uin
 void uet_probe_consider(struct uet_pds *pds, struct uet_pdc *pdc);
 
 /* The ACK of a PROBE arrived. */
-void uet_probe_answered(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h);
+void uet_probe_answered(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+			const struct uet_pkt *pkt);
 
 /* ---- trim.c ---- */
 
@@ -722,10 +723,11 @@ void uet_acked_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct
 void uet_acked_deliver(struct uet_pds *pds);
 
 /*
- * Of the @elapsed ns until ACK @h of @pdc, what the network took, without the service time of
- * the target (UEC 3.6.13.1); 0: not known.
+ * Of the @elapsed ns until ACK @h of @pdc was read as @pkt, what the network took, without the
+ * service time of the target (UEC 3.6.13.1) and the time that @pkt waited here; 0: not known.
  */
-uint64_t uet_acked_network(struct uet_pdc *pdc, const struct uet_pds_hdr *h, uint64_t elapsed);
+uint64_t uet_acked_network(struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+			   const struct uet_pkt *pkt, uint64_t elapsed);
 
 /* @msg has all its answers: take it from its PDC and let done() follow. */
 void uet_acked_finish(struct uet_pds *pds, struct uet_pds_msg *msg);

@@ -210,6 +210,7 @@ static void rx_one(struct uet_pds *pds, const struct uet_nic_rx *p)
 		.when = pds->now,
 		.wire_len = p->len,
 		.ce = (p->tos & UET_ECN_MASK) == UET_ECN_CE,
+		.waited = p->when && p->when < pds->now ? pds->now - p->when : 0,
 	};
 	if (uet_unlikely(p->trim))
 		uet_trim_rx(pds, &h, &pkt, p->trim == UET_NIC_TRIMMED_LASTHOP);

@@ -34,14 +34,15 @@ void uet_probe_consider(struct uet_pds *pds, struct uet_pdc *pdc)
 	pds->stats.tx_cp++;
 }
 
-void uet_probe_answered(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h)
+void uet_probe_answered(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+			const struct uet_pkt *pkt)
 {
 	struct uet_ccc *ccc = pdc->ccc;
 	uint64_t rtt;
 
 	if (!ccc->probe_at || h->probe_opaque != ccc->probe_id)
 		return;
-	rtt = uet_acked_network(pdc, h, pds->now - ccc->probe_at);
+	rtt = uet_acked_network(pdc, h, pkt, pds->now - ccc->probe_at);
 	ccc->probe_at = 0;
 	if (rtt)
 		uet_cms_on_probe(&ccc->cms, rtt);
