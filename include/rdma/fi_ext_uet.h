@@ -161,6 +161,8 @@ struct fi_uet_stats {
 	/* Of the repetitions that left: those whose first transmission had arrived, as its answer
 	 * told. Receivers know of more (rx_duplicates). */
 	uint64_t retx_needless;
+	/* ACKs that ask the source to slow down, as the socket of the destination fills up. */
+	uint64_t tx_slow_acks, rx_slow_acks;
 };
 
 /* fi_uet_pdc_stats.mode and .phase */

@@ -66,6 +66,12 @@ static void stamp(const struct uet_sim_ep *ep, struct uet_nic_rx *pkts, int n)
 		pkts->when = wanted && pkts->when ? own_time(ep, pkts->when) : 0;
 }
 
+static void press(struct uet_sim_ep *ep)
+{
+	ep->fill = ep->nic->fill;
+	uet_pds_set_pressure(ep->pds, ep->fill);
+}
+
 /* One round of progress. Returns true if another one must follow at once. */
 static bool progress(struct uet_sim_ep *ep)
 {
@@ -75,6 +81,8 @@ static bool progress(struct uet_sim_ep *ep)
 	int n = ep->nic->ops->rx(ep->nic, pkts, RX_BATCH);
 
 	stamp(ep, pkts, n);
+	if (ep->nic->fill > ep->fill)
+		press(ep);
 	if (n > 0) {
 		uet_pds_rx(ep->pds, pkts, n, now);
 		ep->rounds++;
@@ -83,6 +91,8 @@ static bool progress(struct uet_sim_ep *ep)
 	uet_sim_flow_start_queued(ep);
 	idle = (costs ? n <= 0 : n < RX_BATCH) || ep->rounds >= MAX_ROUNDS;
 	uet_pds_progress(ep->pds, now, idle);
+	if (idle && ep->nic->fill < ep->fill)
+		press(ep);
 	if (idle)
 		ep->rounds = 0;
 	/* Nobody wakes us for what waits already: we take the next ones when the CPU is free. */
@@ -147,6 +157,7 @@ static int create_ses(struct uet_sim_ep *ep)
 	if (ret)
 		return ret;
 	ep->pds = uet_ses_pds(ep->ses);
+	ep->fill = 0;
 	ret = uet_ses_rxq_create(&ep->sim->sc.rxq, &uet_sim_upper_ops, ep, &ep->rxq);
 	if (!ret)
 		ret = uet_ses_rxq_attach(ep->ses, cfg.resource_index, ep->rxq);

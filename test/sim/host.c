@@ -193,6 +193,7 @@ void uet_sim_host_arrive(struct uet_sim_net *net, int64_t id, struct uet_sim_pkt
 	if (h->waiting + uet_sim_wire(p) > net->cfg.host_buffer) {
 		if (id >= 0)
 			net->links[id].stats.overrun++;
+		h->overrun = true;
 		uet_sim_pkt_put(net, p);
 		return;
 	}
@@ -252,6 +253,8 @@ static int host_rx(struct uet_nic *nic, struct uet_nic_rx *pkts, int max)
 	take_back(h);
 	for (n = 0; n < max && h->inbox.head; n++)
 		hand_out(h, &pkts[n]);
+	nic->fill = h->overrun ? 100 : (uint8_t)(h->waiting * 100 / h->net->cfg.host_buffer);
+	h->overrun = false;
 	return n;
 }
 

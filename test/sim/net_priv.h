@@ -91,6 +91,7 @@ struct uet_sim_host {
 	uint64_t waiting;	/* bytes in the inbox, as on the wire */
 	uint8_t state;		/* enum uet_sim_host_state */
 	uint8_t blocked;	/* bit of each priority that was refused */
+	bool overrun;		/* the inbox was full since the last rx() */
 };
 
 /* One-off events besides links' and alarms'. */

@@ -95,6 +95,7 @@ struct uet_sim_ep {
 	int64_t skew;			/* ppm */
 	uint64_t busy_until, paused_until;
 	uint64_t tx_seen;		/* packets sent, already charged */
+	uint8_t fill;			/* nic->fill that the PDS knows */
 	uint32_t index;
 	uint32_t life;			/* changes when it dies and when it comes back */
 	uint32_t queue_head, queue_tail; /* flows that are to begin */

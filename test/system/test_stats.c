@@ -52,6 +52,7 @@ static void check_consistent(const struct fi_uet_stats *st)
 		   st->retx_trim, "a cause for every repetition");
 	expect(st->tx_acked <= st->tx_data - st->retx, "no answers to what was not sent");
 	expect(sum(st->rtt, FI_UET_STATS_RTTS) <= st->rx_acks, "a sample needs an ACK");
+	expect(st->tx_slow_acks <= st->tx_acks && st->rx_slow_acks <= st->rx_acks, "ACKs, too");
 	expect(st->tx_sacks <= st->tx_acks && st->rx_sacks <= st->rx_acks, "SACKs are ACKs");
 	expect(st->tx_op_bytes + st->rma_bytes <= st->tx_bytes + st->rx_bytes, "bytes moved");
 	expect_eq(st->drop_malformed + st->drop_unsupported + st->drop_truncated, 0);
@@ -259,6 +260,7 @@ static void losses(struct sys *s, const void *arg)
 		expect_eq(st.tx_acked, st.tx_data - st.retx);
 		expect(other.rx_data < st.tx_data, "fewer packets arrived than were sent");
 		expect(other.drop_socket > 0, "the receiver's socket was full");
+		expect(other.tx_slow_acks > 0, "it asked to slow down");
 	}
 	sys_barrier(s, &e);
 	sys_close(&e);
@@ -466,6 +468,9 @@ int main(int argc, char **argv)
 	sys_case("counters, ordered", 2, counters, &rod);
 	sys_case("losses, unordered", 2, losses, &rud);
 	sys_case("losses, ordered", 2, losses, &rod);
+	setenv("FI_UET_CC", "nscc", 1);
+	sys_case("losses, congestion control", 2, losses, &rud);
+	unsetenv("FI_UET_CC");
 	sys_case("endpoint, alias, domain", 1, objects, &rud);
 	sys_case("contexts of a scalable endpoint", 1, contexts, NULL);
 	sys_case("log at exit", 1, log_at_exit, &rud);

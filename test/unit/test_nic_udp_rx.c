@@ -3,6 +3,7 @@
 #include "test_nic_udp.h"
 
 #include "base/clock.h"
+#include "nic/drops.h"
 
 /* A merged datagram with more packets than the caller has room for: nothing is lost. */
 static void test_small_max(void **state)
@@ -278,6 +279,64 @@ static void test_no_stamps(void **state)
 	close_pair(a, b);
 }
 
+/* Read all that waits, one datagram at a time; the highest fill seen. */
+static uint32_t read_all(struct uet_nic *b, uint32_t *cnt)
+{
+	struct uet_nic_rx rx[4];
+	uint32_t most = 0;
+	int n;
+
+	*cnt = 0;
+	while ((n = b->ops->rx(b, rx, 4)) > 0) {
+		*cnt += (uint32_t)n;
+		most = b->fill > most ? b->fill : most;
+	}
+	return most;
+}
+
+static void send_many(struct uet_nic *a, const struct uet_nic *b, uint32_t cnt)
+{
+	struct uet_nic_tx tx;
+	uint8_t *mem = make_pkt(&tx, 0, &b->addr, 2000, 1, UET_NIC_DATA);
+
+	while (cnt--)
+		assert_int_equal(a->ops->tx(a, &tx, 1), 1);
+	free(mem);
+}
+
+/* How full the socket is shows while it is read. */
+static void test_fill(void **state)
+{
+	struct uet_udp_cfg cfg = config(AF_INET);
+	struct uet_nic *a, *b;
+	uint32_t cnt;
+
+	(void)state;
+	cfg.gro = false;
+	open_pair(&cfg, &a, &b);
+	assert_int_equal(b->fill, 0);
+	send_many(a, b, 3);
+	assert_in_range(read_all(b, &cnt), 0, 10);
+	assert_int_equal(cnt, 3);
+	/* The kernel keeps at least their bytes, and its room is twice 200 kB. */
+	send_many(a, b, 60);
+	assert_in_range(read_all(b, &cnt), 20, 99);
+	assert_int_equal(cnt, 60);
+	assert_int_equal(b->fill, 0);
+	/* Now most of them find no room. The next one that does tells. */
+	send_many(a, b, 600);
+	read_all(b, &cnt);
+	assert_true(cnt < 600);
+	assert_true(uet_nic_drops(b) > 0);
+	send_many(a, b, 1);
+	assert_int_equal(read_all(b, &cnt), 100);
+	assert_int_equal(cnt, 1);
+	/* It tells once. */
+	send_many(a, b, 1);
+	assert_int_equal(read_all(b, &cnt), 0);
+	close_pair(a, b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -291,6 +350,7 @@ int main(void)
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_stamps),
 		cmocka_unit_test(test_no_stamps),
+		cmocka_unit_test(test_fill),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@ struct device {
 	int calls;
 	int taken;
 	uint64_t looked;	/* ns: when it said last what has arrived */
+	int packets;	/* that rx() still finds, one at a time, and that mean nothing */
 };
 
 static int device_tx(struct uet_nic *nic, const struct uet_nic_tx *pkts, int n)
@@ -38,12 +39,15 @@ static int device_rx(struct uet_nic *nic, struct uet_nic_rx *pkts, int max)
 	struct device *d = uet_container_of(nic, struct device, nic);
 	uint64_t begun = uet_clock_ns();
 
-	(void)pkts;
-	(void)max;
+	assert_true(max > 0);
 	do {
 		d->looked = uet_clock_ns();
 	} while (d->looked == begun);
-	return 0;
+	if (!d->packets)
+		return 0;
+	d->packets--;
+	pkts[0] = (struct uet_nic_rx){ .data = (const uint8_t *)"\xff", .len = 1 };
+	return 1;
 }
 
 static int device_fd(struct uet_nic *nic)
@@ -160,12 +164,36 @@ static void test_full_device(void **state)
 	assert_int_equal(b->device.taken, 1);
 }
 
+/* ACKs tell at once that the device fills up, and that it has room again when all have heard. */
+static void test_pressure(void **state)
+{
+	struct bench *b = *state;
+	struct uet_pds *pds = b->fep.pds;
+
+	b->device.packets = 1;
+	b->device.nic.fill = 40;
+	assert_int_equal(uet_fep_progress_locked(&b->fep), 1);
+	assert_int_equal(pds->penalty, 0);
+	b->device.packets = 2;
+	b->device.nic.fill = 100;
+	assert_int_equal(uet_fep_progress_locked(&b->fep), 1);
+	assert_int_equal(pds->penalty, 127);
+	b->device.nic.fill = 0;
+	assert_int_equal(uet_fep_progress_locked(&b->fep), 1);
+	assert_int_equal(pds->penalty, 127);
+	assert_false(pds->relaxed);
+	assert_int_equal(uet_fep_progress_locked(&b->fep), 0);
+	assert_int_equal(pds->penalty, 0);
+	assert_true(pds->relaxed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_rest, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_time_of_arrival, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_full_device, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_pressure, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

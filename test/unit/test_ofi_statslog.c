@@ -117,6 +117,8 @@ static void everything_there_is(void **state)
 	st->rx_marked = 8;
 	st->tx_marked_ack = 9;
 	st->rx_marked_ack = 10;
+	st->tx_slow_ack = 20;
+	st->rx_slow_ack = 21;
 	st->nack_tx_code[UET_NACK_ROD_OOO] = 12;
 	st->nack_tx_code[31] = 13;
 	st->nack_rx_code[UET_NACK_NO_RESOURCE] = 14;
@@ -130,7 +132,8 @@ static void everything_there_is(void **state)
 			       "after NACK 3, after trimming 4, gone back 5, needless 3, "
 			       "received twice 6\n"), 1);
 	assert_int_equal(count(c.text, "signals: SACKs sent 7, ECN marks seen 8, marks told 9, "
-			       "marks heard 10\n"), 1);
+			       "marks heard 10, slow-downs asked for 20, slow-downs heard 21\n"),
+			 1);
 	assert_int_equal(count(c.text, "NACKs sent: ROD_OOO 12, others 13\n"), 1);
 	assert_int_equal(count(c.text, "NACKs received: NO_RESOURCE 14\n"), 1);
 	assert_int_equal(count(c.text, "round trips in us: 64+: 2, 4096+: 1; median 64+, "

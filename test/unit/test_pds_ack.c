@@ -102,6 +102,7 @@ static void pressure_is_passed_on(void **state)
 		{ 24, 0, true }, { 0, 0, true }, { 10, 0, true }, { 10, 0, false },
 		{ 60, 53, false }, { 0, 0, true },
 	};
+	uint64_t asked = 0;
 	struct uet_pds_hdr h;
 	size_t i;
 
@@ -113,7 +114,10 @@ static void pressure_is_passed_on(void **state)
 		h = raw_take(&r, NULL);
 		assert_int_equal(h.cc.rcv_cwnd_pend, steps[i].penalty);
 		assert_int_equal(h.cc.restore_cwnd, steps[i].restore);
+		asked += steps[i].penalty > 0;
 	}
+	assert_int_equal(sim_stats(&s, 1)->tx_slow_ack, asked);
+	assert_int_equal(asked, 5);
 }
 
 /* Neither copies nor what is refused count as received. */

@@ -17,4 +17,10 @@ static inline uint64_t uet_nic_drops(struct uet_nic *nic)
  */
 uint64_t uet_socket_drops(int fd);
 
+/*
+ * Percent, 0 .. 100, of the receive buffer of socket @fd that is in use; 0 if @fd is no socket. A
+ * system call, too.
+ */
+uint8_t uet_socket_fill(int fd);
+
 #endif /* UET_NIC_DROPS_H */

@@ -104,6 +104,7 @@ struct uet_nic {
 	uint32_t mtu;		/* largest UET packet (bytes above UDP) that fits the path */
 	uint8_t paths;		/* source ports that packets can leave from, 1 .. 64 */
 	bool merges;		/* packets that follow each other on one path cost less */
+	uint8_t fill;		/* percent of the room for packets that wait, as rx() saw it */
 	struct uet_nic_stats stats;
 };
 

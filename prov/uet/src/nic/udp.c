@@ -214,6 +214,9 @@ int uet_udp_socket(struct uet_udp *u, uint32_t sock, const struct uet_udp_cfg *c
 		return ret;
 	set_offloads(u, fd, cfg);
 	set_buffers(fd, cfg);
+	/* All data comes to the first one. */
+	if (sock == 0)
+		(void)set_int(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
 	if (cfg->stamps)
 		u->stamped = !set_int(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
 	/* Bound last, so that nothing arrives without its TOS. */

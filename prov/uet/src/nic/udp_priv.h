@@ -39,7 +39,7 @@ union uet_udp_ctl {
 	char buf[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t))];
 };
 
-/* Room for everything the socket was asked to tell (TOS, GRO size, time), and some. */
+/* Room for everything the socket was asked to tell (TOS, GRO size, time, drops), and some. */
 union uet_udp_rxctl {
 	struct cmsghdr align;
 	char buf[128];
@@ -75,6 +75,8 @@ struct uet_udp {
 
 	/* Receive: stages [cur, filled) hold data; of stage cur, @left bytes at @pos. */
 	int want;		/* stages to offer to the next recvmmsg */
+	uint32_t bursts;	/* reads in a row that the first socket had enough for */
+	uint32_t dropped;	/* datagrams that it had no room for, as the last one read tells */
 	int spared;		/* rx() calls since the sockets beside the first were looked at */
 	int cur;
 	int filled;

@@ -14,10 +14,12 @@
 #include <linux/errqueue.h>	/* needs time.h before it */
 
 #include "base/clock.h"
+#include "nic/drops.h"
 #include "nic/udp_priv.h"
 
 #define MAX_TRIES	8	/* errors taken from the socket per call, so that a call ends */
 #define MAX_DRAIN	128	/* error queue entries looked at per call, likewise */
+#define FILL_BURSTS	4	/* full reads between two looks at how full the socket is */
 #define MAX_SPARED	3	/* rx() calls in a row that look at the first socket only */
 
 void uet_udp_rx_init(struct uet_udp *u)
@@ -138,6 +140,15 @@ static uint64_t cmsg_when(const struct uet_udp *u, const struct cmsghdr *c)
 					   (uint64_t)ts.tv_nsec);
 }
 
+/* The kernel has dropped so many until this datagram arrived. */
+static void note_drops(struct uet_udp *u, uint32_t dropped)
+{
+	if (dropped == u->dropped)
+		return;
+	u->dropped = dropped;
+	u->nic.fill = 100;
+}
+
 /* Read what came with stage cur; false if it has to be dropped. */
 static bool open_stage(struct uet_udp *u)
 {
@@ -161,6 +172,8 @@ static bool open_stage(struct uet_udp *u)
 			u->src_tos = (uint8_t)cmsg_value(c);
 		else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_TIMESTAMPNS)
 			u->src_when = cmsg_when(u, c);
+		else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL)
+			note_drops(u, (uint32_t)cmsg_value(c));
 	}
 	u->pos = u->area->stage[u->cur];
 	u->left = m->msg_len;
@@ -249,6 +262,20 @@ static void fill_from_others(struct uet_udp *u, bool busy)
 		fill_from(u, socks[i], 1);
 }
 
+/*
+ * Asking how full the socket is costs a system call: only where bursts follow each other, and then
+ * now and then. A socket that had less than was wanted is empty.
+ */
+static void note_fill(struct uet_udp *u, bool burst)
+{
+	if (uet_likely(!burst)) {
+		u->bursts = 0;
+		u->nic.fill = 0;
+	} else if (++u->bursts % FILL_BURSTS == 2) {
+		u->nic.fill = uet_socket_fill(u->fds[0]);
+	}
+}
+
 /* Receive from the sockets; returns what the first one had, or a negative errno. */
 static int fill_stages(struct uet_udp *u)
 {
@@ -257,6 +284,7 @@ static int fill_stages(struct uet_udp *u)
 	u->cur = 0;
 	u->filled = 0;
 	ret = fill_from(u, 0, u->want);
+	note_fill(u, ret == u->want);
 	/* Looking for a second datagram costs time: do so in bursts only. */
 	u->want = ret <= 0 || ret < u->want ? 1 : UET_UDP_BURST;
 	if (uet_unlikely(u->epfd >= 0))

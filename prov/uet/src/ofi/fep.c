@@ -27,6 +27,13 @@
 /* Pause while the device takes no packets: nothing tells when it does again. */
 #define FEP_TX_PAUSE (1 * UET_NSEC_PER_MSEC)
 
+/* Let ACKs tell how full the device is. */
+static void press(struct uet_fep *fep)
+{
+	fep->fill = fep->nic->fill;
+	uet_pds_set_pressure(fep->pds, fep->fill);
+}
+
 int uet_fep_progress_locked(struct uet_fep *fep)
 {
 	struct uet_nic_rx pkts[FEP_RX_BATCH];
@@ -37,6 +44,8 @@ int uet_fep_progress_locked(struct uet_fep *fep)
 	fep->burst = (struct uet_burst){ 0 };
 	if (uet_unlikely(fep->stats_at) && now >= fep->stats_at)
 		uet_stats_tick(fep, now);
+	if (uet_unlikely(fep->nic->fill > fep->fill))
+		press(fep);
 	if (n > 0) {
 		uet_pds_rx(fep->pds, pkts, n, now);
 		fep->rounds++;
@@ -53,6 +62,9 @@ int uet_fep_progress_locked(struct uet_fep *fep)
 	}
 	fep->rounds = 0;
 	uet_pds_progress(fep->pds, now, true);
+	/* Not before the sources of what filled it have heard of it. */
+	if (uet_unlikely(fep->nic->fill < fep->fill))
+		press(fep);
 	return n;
 }
 

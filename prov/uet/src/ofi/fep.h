@@ -26,6 +26,7 @@ struct uet_fep {
 	struct uet_list stages;		/* hmem.c: copies of device memory */
 	size_t staged;			/* bytes in them */
 	uint32_t detached;		/* sends reported complete but not yet acknowledged */
+	uint8_t fill;			/* nic->fill that the PDS knows */
 	uint8_t rounds;			/* progress rounds since acknowledgements were sent */
 	struct uet_burst burst;		/* posts since the last progress */
 	uint64_t stats_from;		/* ns: started at */

@@ -57,6 +57,8 @@ static void add_signals(const struct uet_pds_stats *in, struct fi_uet_stats *out
 	out->rx_marked += in->rx_marked;
 	out->tx_marked_acks += in->tx_marked_ack;
 	out->rx_marked_acks += in->rx_marked_ack;
+	out->tx_slow_acks += in->tx_slow_ack;
+	out->rx_slow_acks += in->rx_slow_ack;
 	add_array(out->tx_nack_code, in->nack_tx_code, FI_UET_STATS_NACKS);
 	add_array(out->rx_nack_code, in->nack_rx_code, FI_UET_STATS_NACKS);
 	add_array(out->rtt, in->rtt.count, FI_UET_STATS_RTTS);

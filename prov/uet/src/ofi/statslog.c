@@ -106,6 +106,8 @@ static void log_trouble(const struct fi_uet_stats *st)
 	add_count(&l, "ECN marks seen", st->rx_marked);
 	add_count(&l, "marks told", st->tx_marked_acks);
 	add_count(&l, "marks heard", st->rx_marked_acks);
+	add_count(&l, "slow-downs asked for", st->tx_slow_acks);
+	add_count(&l, "slow-downs heard", st->rx_slow_acks);
 	end_list(&l, "signals");
 	add_count(&l, "malformed", st->drop_malformed);
 	add_count(&l, "unknown PDC", st->drop_unknown_pdc);

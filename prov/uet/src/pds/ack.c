@@ -52,12 +52,13 @@ static uint32_t sack_base(const struct uet_pdc *pdc, const struct ack *ack)
 }
 
 /* Destination flow control: ask sources to slow down while our buffers fill up. */
-static void put_pressure(const struct uet_pds *pds, struct uet_pdc *pdc,
+static void put_pressure(struct uet_pds *pds, struct uet_pdc *pdc,
 			 struct uet_ack_cc_state *cc)
 {
 	cc->rcv_cwnd_pend = pds->penalty;
 	if (pds->penalty) {
 		pdc->restore_left = RESTORE_ACKS;
+		pds->stats.tx_slow_ack++;
 	} else if (pdc->restore_left && pds->relaxed) {
 		cc->restore_cwnd = true;
 		pdc->restore_left--;

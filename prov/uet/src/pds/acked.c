@@ -414,6 +414,8 @@ void uet_acked_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct
 	pds->stats.rx_ack++;
 	pds->stats.rx_sack += h->sack_bitmap != 0;
 	pds->stats.rx_marked_ack += (h->flags & UET_PDS_F_M) != 0;
+	if (uet_unlikely(has_nscc_state(h) && h->cc.rcv_cwnd_pend))
+		pds->stats.rx_slow_ack++;
 	/* The length of the extension is disputed, so what follows it cannot be found. */
 	if (h->type == UET_PDS_ACK_CCX && h->next_hdr != UET_HDR_NONE) {
 		pds->stats.drop_unsupported++;

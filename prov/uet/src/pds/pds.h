@@ -168,6 +168,7 @@ struct uet_pds_stats {
 	uint64_t tx_sack, rx_sack;	/* ACKs with a bitmap */
 	uint64_t rx_marked;		/* packets that arrived CE-marked */
 	uint64_t tx_marked_ack, rx_marked_ack; /* ACKs that tell the source so (M) */
+	uint64_t tx_slow_ack, rx_slow_ack; /* ACKs that ask it to slow down (rcv_cwnd_pend) */
 	struct uet_hist rtt;		/* us, by samples */
 	/* Packets queued for repetition, by cause; some are answered before they leave again. */
 	uint64_t retx_rto, retx_sack, retx_nack, retx_goback;
