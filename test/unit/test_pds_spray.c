@@ -350,7 +350,7 @@ static void acks_return_to_the_port(void **state)
 	sim_free(&s);
 }
 
-/* arg[0], arg[1]: paths of the last packet and the one before, arg[2]: ACKs that took the latter. */
+/* arg[0], arg[1]: paths of the last packet and that before, arg[2]: ACKs that took the latter. */
 static enum sim_verdict acks_to_path(struct sim *s, int from, int to, const struct uet_pds_hdr *h)
 {
 	const struct sim_end *peer = &s->end[to];

@@ -298,7 +298,8 @@ static char *figures_of_traced(const char *lines, uint32_t traced)
 
 	for (i = 0; i < traced; i++)
 		links[i] = i;
-	assert_int_equal(uet_sim_net_trace(sim->net, traced ? "/dev/null" : NULL, links, traced), 0);
+	assert_int_equal(uet_sim_net_trace(sim->net, traced ? "/dev/null" : NULL, links, traced),
+			 0);
 	assert_int_equal(uet_sim_run(sim, NULL, NULL), 0);
 	assert_int_equal(uet_sim_write_flows(sim, name), 0);
 	fseek(f, 0, SEEK_END);

@@ -38,7 +38,7 @@ int uet_fep_progress_locked(struct uet_fep *fep)
 {
 	struct uet_nic_rx pkts[FEP_RX_BATCH];
 	int n = fep->nic->ops->rx(fep->nic, pkts, FEP_RX_BATCH);
-	/* Not before: what arrives after a look at the clock, late as we may be, came in no time. */
+	/* Not before: what arrives after a look at the clock, late as we may be, took no time. */
 	uint64_t now = uet_clock_ns();
 
 	fep->burst = (struct uet_burst){ 0 };

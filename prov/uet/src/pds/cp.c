@@ -138,6 +138,12 @@ static void close_early(struct uet_pds *pds, struct uet_pdc *pdc, const struct u
 	uet_pdc_fail(pds, pdc, -ECONNRESET, 0, -ECONNRESET);
 }
 
+/* True when a message of @pdc is not finished. */
+static bool has_msgs(const struct uet_pdc *pdc)
+{
+	return !uet_list_empty(&pdc->sent) || !uet_list_empty(&pdc->queue);
+}
+
 static void rx_close_cmd(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
 			 const struct uet_pkt *pkt)
 {
@@ -152,7 +158,7 @@ static void rx_close_cmd(struct uet_pds *pds, struct uet_pdc *pdc, const struct 
 	}
 	if (!uet_batch_room(pds))
 		return;
-	if (uet_unlikely(uet_pdc_has_msgs(pdc))) {
+	if (uet_unlikely(has_msgs(pdc))) {
 		close_early(pds, pdc, h, pkt);
 		return;
 	}

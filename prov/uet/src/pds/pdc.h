@@ -372,12 +372,6 @@ static inline uint32_t uet_tx_una(const struct uet_pdc *pdc)
 	return uet_psn_diff(pdc->tx_base, pdc->tx_cack) > 0 ? pdc->tx_base : pdc->tx_cack + 1;
 }
 
-/* True when a message of @pdc is not finished. */
-static inline bool uet_pdc_has_msgs(const struct uet_pdc *pdc)
-{
-	return !uet_list_empty(&pdc->sent) || !uet_list_empty(&pdc->queue);
-}
-
 /* True when MP_RANGE allows no new PSN. */
 static inline bool uet_tx_window_shut(const struct uet_pdc *pdc)
 {
