@@ -79,6 +79,7 @@ static void keeps_until_the_gap_is_filled(void **state)
 	assert_int_equal(kept(), 3);
 	assert_int_equal(s.end[1].rx_cnt, 1);
 	request(m, 1, UET_PDS_F_RETX | UET_PDS_F_AR);
+	is_ack(1, 0x7);
 	is_ack(4, 0);
 	assert_int_equal(s.end[1].rx_cnt, 5);
 	assert_int_equal(kept(), 0);
@@ -101,6 +102,7 @@ static void tells_of_the_next_gap(void **state)
 	request(m, 4, UET_PDS_F_AR);
 	is_ack(2, 0x6);
 	request(m, 3, UET_PDS_F_AR);
+	is_ack(3, 0x3);
 	is_ack(5, 0);
 	assert_true(raw_silent(&r));
 	assert_int_equal(s.end[1].rx_cnt, 6);
@@ -137,6 +139,7 @@ static void memory_is_bounded(void **state)
 	assert_int_equal(kept(), 2);
 	sim_drain(&s, 0);
 	request(m, 1, UET_PDS_F_AR);
+	is_ack(1, 0x3);
 	is_ack(3, 0);
 	assert_int_equal(s.end[1].rx_cnt, 4);
 	/* So do those that have none at all. */

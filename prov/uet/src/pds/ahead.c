@@ -91,7 +91,7 @@ void uet_ahead_rx(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds
 		  const struct uet_pkt *pkt)
 {
 	if (uet_ahead_has(pdc, h->psn)) {
-		pds->stats.rx_duplicate++;
+		uet_pdc_count(pds, pdc, rx_duplicate);
 		uet_ack_ahead(pds, pdc, h, pkt);
 		return;
 	}
@@ -104,6 +104,9 @@ void uet_ahead_deliver(struct uet_pds *pds, struct uet_pdc *pdc)
 {
 	struct uet_pkt pkt;
 
+	/* By itself, as it alone tells a source that knows of the others how long the way is. */
+	if (pdc->ack_due)
+		uet_ack_send(pds, pdc);
 	while (pdc->rx_ooo && first(pdc)->h.psn == pdc->rx_next) {
 		struct uet_ahead *a = take(pdc);
 
