@@ -200,13 +200,36 @@ static void many_senders_add_less(void **state)
 	(void)state;
 	c.mtu = 1500;
 	flow_init(&f, &c);
-	f.n.cwnd = 1500;
+	f.n.cwnd = 6000;
 	ack(&f, 12, 0, 0.9, false);
-	near(f.n.cwnd, 1500 + 75000 * 1500.0 / 225000, 1);
-	f.n.cwnd = 1500;
+	near(f.n.cwnd, 6000 + 150000 / 8.0 * 6000 / 225000, 1);
+	f.n.cwnd = 6000;
 	f.n.g.bdp = 0;
 	ack(&f, 24, 0, 0.9, false);
-	near(f.n.cwnd, 1500 + f.n.g.eta, 1);
+	near(f.n.cwnd, 6000 + f.n.g.eta, 1);
+}
+
+/* Nor must they all take at once what each of them sees to be free. */
+static void small_windows_grow_in_proportion(void **state)
+{
+	struct uet_cms_cfg c = plain();
+	struct flow f;
+
+	(void)state;
+	c.mtu = 1500;
+	flow_init(&f, &c);
+	f.n.g.eta = f.n.g.bdp = 0;
+	f.n.cwnd = 6000;
+	ack(&f, 12, 6000, 2, false);
+	near(f.n.cwnd, 6000 * 1.125, 1);
+	/* Marks say so much earlier, and the gain is the published one then. */
+	c.ecn_known = true;
+	flow_init(&f, &c);
+	f.n.g.eta = 0;
+	f.n.cwnd = 6000;
+	ack(&f, 12, 6000, 2, false);
+	near(f.n.cwnd, 6000 + f.n.g.alpha * (f.n.g.target - 2000), 1);
+	assert_true(f.n.cwnd > 10000);
 }
 
 static void window_has_a_ceiling(void **state)
@@ -555,6 +578,7 @@ int main(void)
 		cmocka_unit_test(gains_of_software_senders),
 		cmocka_unit_test(software_adds_more),
 		cmocka_unit_test(many_senders_add_less),
+		cmocka_unit_test(small_windows_grow_in_proportion),
 		cmocka_unit_test(window_has_a_ceiling),
 		cmocka_unit_test(the_numeric_table),
 		cmocka_unit_test(decrease_is_proportional_and_bounded),

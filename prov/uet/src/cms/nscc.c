@@ -15,6 +15,8 @@
 #define MAX_MD_JUMP	0.5
 #define QA_GATE		8.0	/* achieved less than this part of the greatest window */
 #define ADJUST_PACKETS	8u	/* full packets after which increases take effect */
+#define STEADY_PART	8.0	/* of a BDP: most that delay alone adds steadily, in all senders */
+#define GROWTH_PART	8.0	/* of the window: most that delay alone adds at once */
 #define DFC_SHIFT	7
 #define UNMARKED_PART	0.25	/* of the base RTT: what an unmarked long delay counts for */
 #define MARK_MEMORY	1000u	/* base RTTs: so long a mark says that switches do mark */
@@ -162,7 +164,7 @@ static void multiplicative(struct uet_nscc *n, const struct uet_cms_cfg *cfg, ui
 /*
  * What is added in every period evens flows out. Delay alone needs more of it than marks do,
  * but not so much that all senders together, as many as a window is part of the greatest one,
- * fill half a BDP.
+ * fill more than an eighth of a BDP.
  */
 static double steady_increase(const struct uet_nscc *n, const struct uet_cms_cfg *cfg, bool trust)
 {
@@ -171,7 +173,19 @@ static double steady_increase(const struct uet_nscc *n, const struct uet_cms_cfg
 	if (trust)
 		return eta;
 	more = at_least(4.0 * eta, cfg->mtu / 16.0);
-	return at_least(at_most(more, n->g.bdp / 2.0 * n->cwnd / n->g.max_wnd), eta);
+	return at_least(at_most(more, n->g.bdp / STEADY_PART * n->cwnd / n->g.max_wnd), eta);
+}
+
+/*
+ * The increase that has come together. Its gain is one for few flows. Many with small windows
+ * would overshoot by several BDP together, again and again, if each did not keep in proportion
+ * where no mark tells them early.
+ */
+static double increase(const struct uet_nscc *n, bool trust)
+{
+	double more = n->inc_bytes / n->cwnd;
+
+	return trust ? more : at_most(more, n->cwnd / GROWTH_PART);
 }
 
 static void fulfil(struct uet_nscc *n, const struct uet_cms_cfg *cfg, bool trust, uint64_t now)
@@ -180,7 +194,7 @@ static void fulfil(struct uet_nscc *n, const struct uet_cms_cfg *cfg, bool trust
 
 	if (!over && n->received <= (uint64_t)ADJUST_PACKETS * cfg->mtu)
 		return;
-	n->cwnd += n->inc_bytes / n->cwnd;
+	n->cwnd += increase(n, trust);
 	if (over) {
 		n->cwnd += steady_increase(n, cfg, trust);
 		n->last_adjust = now;
