@@ -100,6 +100,13 @@ def plot_sizes(ax, prefix):
     ax.set_ylabel("completion time (us)")
 
 
+def shrink(name, colors):
+    from PIL import Image
+    with Image.open(name) as image:
+        small = image.convert("RGB").quantize(colors)
+    small.save(name, optimize=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -107,6 +114,8 @@ def main():
     parser.add_argument("-o", "--output", help="picture (default: PREFIX.png)")
     parser.add_argument("--flows", type=int, default=32, help="most flows shown over time")
     parser.add_argument("--queues", type=int, default=8, help="most queues shown")
+    parser.add_argument("--dpi", type=int, default=110, help="of a picture 12 by 11 inches")
+    parser.add_argument("--colors", type=int, help="of a small PNG; needs python3-pil")
     parser.add_argument("--smooth", type=int, default=10, help="samples averaged in goodput")
     args = parser.parse_args()
 
@@ -117,7 +126,9 @@ def main():
     fig.suptitle(os.path.basename(args.prefix[0]))
     fig.tight_layout()
     output = args.output or args.prefix[0] + ".png"
-    fig.savefig(output, dpi=110)
+    fig.savefig(output, dpi=args.dpi)
+    if args.colors:
+        shrink(output, args.colors)
     print(output)
 
 

@@ -49,7 +49,7 @@ list() {
 		exists include/rdma/*.h ;;
 	dist_files)
 		exists ./*.md COPYING autogen.sh .clang-format .editorconfig .ci/run \
-			man/*.md prov/uet/docs/* prov/uet/configure.m4 tools/* \
+			man/*.md prov/uet/docs/*.md prov/uet/docs/pictures/* prov/uet/configure.m4 tools/* \
 			test/*.md test/*.sh test/*.supp test/data/* test/sim/scenarios/* \
 			test/system/*.sh test/system/*.py test/lab/*.sh \
 			test/perf/*.sh test/perf/*.txt
