@@ -213,8 +213,7 @@ struct uet_pdc {
 	uint32_t ack_psn;
 	uint32_t ack_cnt;	/* packets with plain answers since the last ACK */
 	uint32_t ack_gen;	/* ACK_GEN_COUNT, bytes */
-	uint16_t ack_port;	/* of the source, where the ACK goes */
-	uint16_t last_port;	/* that ack_psn came from */
+	uint16_t ack_port, last_port; /* where the ACK goes; where ack_psn came from */
 	uint32_t ack_lo, ack_hi; /* with ack_cnt: range of the PSNs that it counts */
 	uint64_t ack_when;	/* ns: arrival of ack_psn */
 
