@@ -743,21 +743,6 @@ uint64_t uet_nack_pause(const struct uet_pds *pds, uint8_t nacks);
 /* A NACK arrived. */
 void uet_nack_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct uet_pkt *pkt);
 
-/* ---- cp.c ---- */
-
-/* A control packet arrived. */
-void uet_cp_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct uet_pkt *pkt);
-
-/* Send a control packet that takes no PSN. False when there is no room. */
-bool uet_cp_send(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t ctl, uint32_t psn,
-		 uint32_t payload);
-
-/* Send the CLEAR_CMD (and PROBE) of @pdc if no request took it along. False: no room. */
-bool uet_cp_clear(struct uet_pds *pds, struct uet_pdc *pdc);
-
-/* Stored answers have run out: ask a few sources to clear. */
-void uet_cp_beg_clear(struct uet_pds *pds);
-
 /* ---- life.c ---- */
 
 /* Open an initiator PDC; NULL when none is free. */
