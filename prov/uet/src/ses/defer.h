@@ -43,6 +43,12 @@ static inline bool uet_ses_is_note(const struct uet_ses_tx *tx)
 	return tx->opcode == UET_OP_DEFERRABLE_RTR || tx->opcode == UET_OP_NO_OP;
 }
 
+/* The opcode of @tx, a deferrable send, on the wire. */
+static inline uint8_t uet_ses_defer_opcode(const struct uet_ses_tx *tx)
+{
+	return tx->opcode == UET_OP_SEND ? UET_OP_DEFERRABLE_SEND : UET_OP_DEFERRABLE_TSEND;
+}
+
 static inline struct uet_ses_note *uet_ses_note_of(struct uet_ses_tx *tx)
 {
 	return uet_container_of(tx, struct uet_ses_note, tx);

@@ -52,8 +52,7 @@ void uet_ses_defer_header(const struct uet_ses_tx *tx, struct uet_ses_req *req)
 {
 	if (req->opcode == UET_OP_MSG_ERROR)
 		return;
-	req->opcode = tx->opcode == UET_OP_SEND ? UET_OP_DEFERRABLE_SEND :
-						  UET_OP_DEFERRABLE_TSEND;
+	req->opcode = uet_ses_defer_opcode(tx);
 	req->initiator_token = tx->token;
 	req->target_token = tx->target_token;
 }

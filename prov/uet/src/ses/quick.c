@@ -30,7 +30,7 @@ static void answer_with(const struct quick *q, uint8_t opcode, uint8_t rc, uint3
 static bool is_for_us(const struct uet_ses *ses, const struct quick *q)
 {
 	return q->req.pid_on_fep == ses->cfg.pid_on_fep && q->req.ri_generation == 0 &&
-	       (!q->req.rel || q->req.job_id == ses->cfg.job_id);
+	       (!(q->req.flags & UET_SES_F_REL) || q->req.job_id == ses->cfg.job_id);
 }
 
 /* Is no message open on the PDC of @rx that the packet could be part of, or could end? */
@@ -64,17 +64,19 @@ static bool send_whole(struct uet_ses *ses, const struct uet_pds_rx *pds_rx, con
 	answer_with(q, UET_RESP_DEFAULT, UET_RC_OK, len, answer);
 	ses->stats.rx_msgs++;
 	ses->stats.rx_bytes += len;
-	res = (struct uet_ses_rx_result){
-		.queue = queue,
-		.has_data = q->req.hd,
-		.len = len,
-		.msg_len = len,
-		.tag = q->req.match_bits,
-		.data = q->req.hd ? q->req.header_data : 0,
-		.resource_index = q->req.resource_index,
-		.source = { .host = *pds_rx->src, .initiator = q->req.initiator },
-	};
+	res.err = 0;
+	res.rc = 0;
+	res.queue = queue;
+	res.has_data = q->req.flags & UET_SES_F_HD;
+	res.released = false;
+	res.len = len;
+	res.msg_len = len;
+	res.tag = q->req.match_bits;
+	res.data = res.has_data ? q->req.header_data : 0;
+	res.resource_index = q->req.resource_index;
+	res.source.host = *pds_rx->src;
 	res.source.host.port = 0;
+	res.source.initiator = q->req.initiator;
 	ses->ops->rx_done(ses->upper, rx, &res);
 	return true;
 }
@@ -139,6 +141,7 @@ static bool write_whole(struct uet_ses *ses, const struct uet_pds_rx *rx, const 
 	const struct uet_ses_region *region;
 	struct uet_ses_rma_event event;
 	uint32_t len = q->req.request_length;
+	bool has_data = q->req.flags & UET_SES_F_HD;
 
 	if (!uet_ses_rxq_at(ses, q->req.resource_index) || len > q->avail || !is_alone(rx, q))
 		return false;
@@ -149,8 +152,8 @@ static bool write_whole(struct uet_ses *ses, const struct uet_pds_rx *rx, const 
 	answer_with(q, UET_RESP_DEFAULT, UET_RC_OK, len, answer);
 	event = (struct uet_ses_rma_event){
 		.opcode = UET_OP_WRITE,
-		.has_data = q->req.hd,
-		.data = q->req.hd ? q->req.header_data : 0,
+		.has_data = has_data,
+		.data = has_data ? q->req.header_data : 0,
 		.len = len,
 		.offset = q->req.buffer_offset,
 		.resource_index = q->req.resource_index,
@@ -193,9 +196,10 @@ static bool in_the_midst(const struct uet_ses *ses, const struct uet_pds_rx *rx,
 	struct uet_ses_in *in = message_of(rx, q);
 	uint32_t off = q->req.message_offset, len = q->req.payload_length;
 	uint64_t end = (uint64_t)off + len;
+	bool last = q->req.flags & UET_SES_F_EOM;
 
 	if (!in || len == 0 || len > q->avail || len >= in->expected - in->received ||
-	    end > in->request_length || q->req.eom != (end == in->request_length))
+	    end > in->request_length || last != (end == in->request_length))
 		return false;
 	if (in->state == UET_IN_MATCHED) {
 		if (!same_send(ses, in, q))
@@ -223,9 +227,9 @@ bool uet_ses_quick_packet(struct uet_ses *ses, const struct uet_pds_rx *rx,
 		return false;
 	q.payload = rx->data + UET_SES_STD_LEN;
 	q.avail = rx->len - UET_SES_STD_LEN;
-	if (!q.req.som)
+	if (!(q.req.flags & UET_SES_F_SOM))
 		return in_the_midst(ses, rx, &q, answer);
-	if (!q.req.eom)
+	if (!(q.req.flags & UET_SES_F_EOM))
 		return false;
 	if (q.req.opcode == UET_OP_TAGGED_SEND || q.req.opcode == UET_OP_SEND)
 		return send_whole(ses, rx, &q, answer);

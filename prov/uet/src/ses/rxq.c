@@ -153,7 +153,7 @@ struct uet_ses_rx *uet_ses_rx_get(struct uet_ses_rxq *rxq)
 
 	if (!rx)
 		return NULL;
-	memset(rx, 0, sizeof(*rx));
+	uet_clear(rx, offsetof(struct uet_ses_rx, iov));
 	uet_list_init(&rx->link);
 	return rx;
 }

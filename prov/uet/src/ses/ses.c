@@ -160,7 +160,7 @@ struct uet_ses_tx *uet_ses_tx_get(struct uet_ses *ses)
 
 	if (!tx)
 		return NULL;
-	memset(tx, 0, sizeof(*tx));
+	uet_clear(tx, offsetof(struct uet_ses_tx, iov));
 	uet_list_init(&tx->link);
 	uet_list_init(&tx->read_link);
 	uet_list_init(&tx->token_link);

@@ -118,7 +118,6 @@ struct uet_ses_tx {
 	uint64_t key;		/* RMA, atomics: of the region */
 	struct uet_ses_amo *amo; /* atomics; from uet_ses_amo_get */
 	size_t len;		/* sum of iov, <= UET_SES_MAX_MSG; FETCHING_ATOMIC: of the result */
-	struct iovec iov[UET_SES_IOV];
 	void *owner;		/* the caller's, untouched */
 	void *context;		/* the same */
 	void *stage;		/* the same */
@@ -160,6 +159,8 @@ struct uet_ses_tx {
 	/* Rendezvous, rndv.h. */
 	struct uet_ses_rndv *rndv;	/* a send of that kind */
 	bool pull;			/* the read of such a send's rest */
+	/* Set by the caller; not cleared by uet_ses_tx_get. */
+	struct iovec iov[UET_SES_IOV];
 };
 
 /* Kinds of receive queue (RI spaces SEND and TAGGED, UEC 3.4.1.2). */
@@ -189,7 +190,6 @@ struct uet_ses_rx {
 	size_t min_free;	/* multi: released when fewer bytes are free */
 	struct uet_ses_source source;
 	const struct uet_ses_mem *mem;	/* what @iov lies in; NULL: ordinary memory */
-	struct iovec iov[UET_SES_IOV];
 	void *owner;		/* the caller's, untouched */
 	void *context;		/* the same */
 	uint64_t flags;		/* the same */
@@ -203,6 +203,8 @@ struct uet_ses_rx {
 	uint32_t parts;		/* multi: those that have not ended */
 	bool retired;		/* multi: takes no more messages */
 	bool cancelled;		/* multi: while parts were under way */
+	/* Set by the caller; not cleared by uet_ses_rx_get. */
+	struct iovec iov[UET_SES_IOV];
 };
 
 /* How a receive ended. */
@@ -322,7 +324,7 @@ void uet_ses_destroy(struct uet_ses *ses);
 /* The PDS below, for driving: uet_pds_rx, _progress, _flush, _next, _idle, _close. */
 struct uet_pds *uet_ses_pds(struct uet_ses *ses);
 
-/* Take a send descriptor; NULL when max_tx are out (-FI_EAGAIN). Private fields are set. */
+/* Take a send descriptor; NULL when max_tx are out (-FI_EAGAIN). All but iov is 0 or private. */
 struct uet_ses_tx *uet_ses_tx_get(struct uet_ses *ses);
 
 /* Give a descriptor back: after tx_done, or when uet_ses_send refused it. */

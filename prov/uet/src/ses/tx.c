@@ -88,6 +88,60 @@ static void fill_common(const struct uet_ses *ses, const struct uet_ses_tx *tx,
 	req->request_length = (uint32_t)tx->len;
 }
 
+/* The usual kinds of message, whose packets have headers as fill_usual writes them. */
+static bool is_usual(const struct uet_ses_tx *tx)
+{
+	if (tx->stopped || tx->rndv)
+		return false;
+	if (tx->opcode == UET_OP_WRITE)
+		return !(tx->key & UET_KEY_OPTIMIZED);
+	return tx->opcode == UET_OP_SEND || tx->opcode == UET_OP_TAGGED_SEND;
+}
+
+/* uet_ses_fill for packet @index of a usual message. */
+static void fill_usual(const struct uet_ses *ses, struct uet_ses_tx *tx, uint32_t index,
+		       struct uet_pds_fill *out)
+{
+	size_t off = tx->from + (size_t)index * ses->cfg.payload_mtu;
+	uint32_t n = (uint32_t)uet_min_u64(tx->len - off, ses->cfg.payload_mtu);
+	struct uet_ses_brief req = {
+		.opcode = tx->opcode,
+		.flags = tx->dc | tx->match ? UET_SES_F_DC : 0,
+		.ri_generation = tx->ri_generation,
+		.message_id = tx->message_id,
+		.job_id = ses->cfg.job_id,
+		.pid_on_fep = tx->dest.pid_on_fep,
+		.resource_index = tx->dest.resource_index,
+		.initiator = ses->cfg.initiator,
+		.match_bits = tx->opcode == UET_OP_TAGGED_SEND ? tx->tag : 0,
+		.request_length = (uint32_t)tx->len,
+		.payload_length = (uint16_t)n,
+		.message_offset = (uint32_t)off,
+	};
+
+	if (tx->dest.relative)
+		req.flags |= UET_SES_F_REL;
+	if (index == 0) {
+		req.flags |= UET_SES_F_SOM | (tx->has_data ? UET_SES_F_HD : 0);
+		req.header_data = tx->has_data ? tx->data : 0;
+	}
+	if (off + n == tx->len)
+		req.flags |= UET_SES_F_EOM;
+	if (tx->opcode == UET_OP_WRITE) {
+		req.buffer_offset = tx->offset;
+		req.match_bits = tx->key;
+	} else if (tx->token) {
+		req.opcode = uet_ses_defer_opcode(tx);
+		req.buffer_offset = (uint64_t)tx->token << 32 | tx->target_token;
+	}
+	uet_ses_brief_pack(&req, out->ses);
+	out->ses_len = UET_SES_STD_LEN;
+	out->next_hdr = UET_HDR_REQUEST_STD;
+	out->eom = req.flags & UET_SES_F_EOM;
+	out->lazy = tx->lazy;
+	fill_payload(tx, off, n, out);
+}
+
 void uet_ses_fill(void *upper, struct uet_pds_msg *msg, uint32_t index, struct uet_pds_fill *out)
 {
 	struct uet_ses *ses = upper;
@@ -98,6 +152,10 @@ void uet_ses_fill(void *upper, struct uet_pds_msg *msg, uint32_t index, struct u
 	struct uet_ses_req req;
 	uint32_t n = 0;
 
+	if (uet_likely(is_usual(tx))) {
+		fill_usual(ses, tx, index, out);
+		return;
+	}
 	if (uet_unlikely(tx->opcode == UET_SES_REPLY)) {
 		uet_ses_reply_fill(tx, out);
 		return;

@@ -228,17 +228,16 @@ struct uet_ses_resp {
  */
 struct uet_ses_brief {
 	uint8_t opcode;
-	bool rel, hd, eom, som;
+	uint8_t flags;		/* UET_SES_F_* */
 	uint8_t ri_generation;
 	uint16_t message_id;
 	uint32_t job_id;
 	uint16_t pid_on_fep;
 	uint16_t resource_index;
-	uint64_t buffer_offset;	/* deferrable sends: both tokens */
-	uint32_t target_token;	/* the second of them */
+	uint64_t buffer_offset;	/* deferrable sends: both tokens, the initiator's above */
 	uint32_t initiator;
 	uint64_t match_bits;
-	uint64_t header_data;	/* SOM=1 and HD=1 */
+	uint64_t header_data;	/* SOM=1; means something with HD=1 */
 	uint32_t request_length;
 	uint16_t payload_length; /* SOM=0 */
 	uint32_t message_offset; /* SOM=0 */
@@ -251,30 +250,42 @@ struct uet_ses_brief {
 static inline bool uet_ses_brief_unpack(struct uet_ses_brief *b, uint8_t next_hdr,
 					const uint8_t *buf, size_t len)
 {
-	uint8_t flags;
-
 	if (next_hdr != UET_HDR_REQUEST_STD || len < UET_SES_STD_LEN)
 		return false;
-	flags = buf[1];
 	b->opcode = buf[0] & 0x3f;
-	b->rel = flags & UET_SES_F_REL;
-	b->hd = flags & UET_SES_F_HD;
-	b->eom = flags & UET_SES_F_EOM;
-	b->som = flags & UET_SES_F_SOM;
+	b->flags = buf[1];
 	b->message_id = uet_get_be16(buf + 2);
 	b->ri_generation = buf[4];
 	b->job_id = uet_get_be32(buf + 4) & 0xffffff;
 	b->pid_on_fep = uet_get_be16(buf + 8) & 0xfff;
 	b->resource_index = uet_get_be16(buf + 10) & 0xfff;
 	b->buffer_offset = uet_get_be64(buf + 12);
-	b->target_token = uet_get_be32(buf + 16);
 	b->initiator = uet_get_be32(buf + 20);
 	b->match_bits = uet_get_be64(buf + 24);
 	b->header_data = uet_get_be64(buf + 32);
 	b->payload_length = uet_get_be16(buf + 34) & 0x3fff;
 	b->message_offset = uet_get_be32(buf + 36);
 	b->request_length = uet_get_be32(buf + 40);
-	return !(flags & (UET_SES_F_VERSION | UET_SES_F_IE));
+	return !(b->flags & (UET_SES_F_VERSION | UET_SES_F_IE));
+}
+
+/* Write @b at @buf, UET_SES_STD_LEN bytes. Its fields are in range. */
+static inline void uet_ses_brief_pack(const struct uet_ses_brief *b, uint8_t *buf)
+{
+	buf[0] = b->opcode;
+	buf[1] = b->flags;
+	uet_put_be16(buf + 2, b->message_id);
+	uet_put_be32(buf + 4, (uint32_t)b->ri_generation << 24 | b->job_id);
+	uet_put_be16(buf + 8, b->pid_on_fep);
+	uet_put_be16(buf + 10, b->resource_index);
+	uet_put_be64(buf + 12, b->buffer_offset);
+	uet_put_be32(buf + 20, b->initiator);
+	uet_put_be64(buf + 24, b->match_bits);
+	if (b->flags & UET_SES_F_SOM)
+		uet_put_be64(buf + 32, b->header_data);
+	else
+		uet_put_be64(buf + 32, (uint64_t)b->payload_length << 32 | b->message_offset);
+	uet_put_be32(buf + 40, b->request_length);
 }
 
 /* Bytes of the extension that follows a request with these opcodes: 0, 4, 24 or 36. */
