@@ -27,31 +27,6 @@ void uet_batch_flush(struct uet_pds *pds)
 		emptied(b);
 }
 
-bool uet_batch_room(struct uet_pds *pds)
-{
-	if (pds->batch.count == UET_PDS_BATCH && !pds->batch.stalled)
-		uet_batch_flush(pds);
-	return !pds->batch.stalled;
-}
-
-struct uet_nic_tx *uet_batch_slot(struct uet_pds *pds)
-{
-	struct uet_batch *b = &pds->batch;
-	struct uet_nic_tx *t = &b->tx[b->count];
-
-	t->iov[0].iov_base = b->hdr[b->count];
-	return t;
-}
-
-void uet_batch_add(struct uet_pds *pds, struct uet_pds_msg *msg)
-{
-	struct uet_batch *b = &pds->batch;
-
-	assert(b->count < UET_PDS_BATCH && !b->stalled);
-	pds->stats.tx_bytes += b->tx[b->count].len;
-	b->msg[b->count++] = msg;
-}
-
 bool uet_batch_control(struct uet_pds *pds, const struct uet_addr *dst,
 		       const struct uet_pds_hdr *h, const uint8_t *ses, uint8_t len)
 {

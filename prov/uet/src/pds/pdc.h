@@ -263,6 +263,7 @@ struct uet_table {
 	struct uet_slot *slots;	/* PDCID & slot_mask */
 	struct uet_pdc **buckets;
 	struct uet_linger **linger_buckets;
+	struct uet_pdc *latest;	/* of those that messages were posted to; NULL: gone */
 	uint32_t slot_mask, bucket_mask;
 	uint16_t next_id;
 };
@@ -534,14 +535,36 @@ void uet_trim_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct 
 
 /* ---- batch.c ---- */
 
+/* Hand the batch to the NIC. */
+void uet_batch_flush(struct uet_pds *pds);
+
 /* True when a packet may be added; hands a full batch to the NIC first. */
-bool uet_batch_room(struct uet_pds *pds);
+static inline bool uet_batch_room(struct uet_pds *pds)
+{
+	if (uet_unlikely(pds->batch.count == UET_PDS_BATCH) && !pds->batch.stalled)
+		uet_batch_flush(pds);
+	return !pds->batch.stalled;
+}
 
 /* The next free entry; call only after uet_batch_room said yes. Its header room is iov[0]. */
-struct uet_nic_tx *uet_batch_slot(struct uet_pds *pds);
+static inline struct uet_nic_tx *uet_batch_slot(struct uet_pds *pds)
+{
+	struct uet_batch *b = &pds->batch;
+	struct uet_nic_tx *t = &b->tx[b->count];
+
+	t->iov[0].iov_base = b->hdr[b->count];
+	return t;
+}
 
 /* Add the entry that uet_batch_slot returned; @msg owns its payload (NULL: none). */
-void uet_batch_add(struct uet_pds *pds, struct uet_pds_msg *msg);
+static inline void uet_batch_add(struct uet_pds *pds, struct uet_pds_msg *msg)
+{
+	struct uet_batch *b = &pds->batch;
+
+	assert(b->count < UET_PDS_BATCH && !b->stalled);
+	pds->stats.tx_bytes += b->tx[b->count].len;
+	b->msg[b->count++] = msg;
+}
 
 /* Add a packet of header @h and @len bytes at @ses for @dst. False when there is no room. */
 bool uet_batch_control(struct uet_pds *pds, const struct uet_addr *dst,
@@ -554,9 +577,6 @@ bool uet_batch_control(struct uet_pds *pds, const struct uet_addr *dst,
 int uet_batch_copy(struct uet_pds *pds, const struct uet_addr *dst, uint8_t tc,
 		   const struct uet_pds_hdr *h, const void *ses, uint8_t ses_len,
 		   const struct iovec *iov, uint8_t iov_cnt);
-
-/* Hand the batch to the NIC. */
-void uet_batch_flush(struct uet_pds *pds);
 
 /* Drop the entries whose payload belongs to @msg, which is about to be finished. */
 void uet_batch_scrub(struct uet_pds *pds, const struct uet_pds_msg *msg);

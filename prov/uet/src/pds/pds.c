@@ -103,8 +103,11 @@ void uet_pds_destroy(struct uet_pds *pds)
 static struct uet_pdc *pdc_for(struct uet_pds *pds, const struct uet_addr *dst, uint8_t mode,
 			       uint32_t pkt_cnt)
 {
-	struct uet_pdc *pdc = uet_table_by_dst(pds, dst, mode);
+	struct uet_pdc *pdc = pds->table.latest;
 
+	if (!pdc || pdc->mode != mode || pdc->state != UET_PDC_OPEN ||
+	    !uet_addr_equal(&pdc->dst, dst))
+		pdc = pds->table.latest = uet_table_by_dst(pds, dst, mode);
 	if (uet_likely(pdc)) {
 		uint64_t used = (uint64_t)(pdc->tx_end - pdc->start_psn) + pkt_cnt;
 

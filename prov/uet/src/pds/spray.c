@@ -131,10 +131,8 @@ static uint8_t rod_path(struct uet_pds *pds, struct uet_pdc *pdc)
 	return pdc->path;
 }
 
-uint8_t uet_spray_new(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t bytes)
+uint8_t uet_spray_choose(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t bytes)
 {
-	if (uet_likely(!pdc->ccc->spray))
-		return 0;
 	if (!pdc->peer_id)
 		return pdc->path;
 	if (pdc->mode == UET_MODE_ROD)

@@ -35,11 +35,17 @@ int uet_spray_lanes(struct uet_pds *pds, struct uet_pdc *pdc);
 /* Take them back. */
 void uet_spray_unlane(struct uet_pds *pds, struct uet_pdc *pdc);
 
+/* uet_spray_new where there are several paths. */
+uint8_t uet_spray_choose(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t bytes);
+
 /*
  * The path of a request of @pdc with @bytes, to be sent for the first time. Where the target's
  * PDCID is not known yet: the FEP's own port, until a time-out (design decision D12).
  */
-uint8_t uet_spray_new(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t bytes);
+static inline uint8_t uet_spray_new(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t bytes)
+{
+	return uet_likely(!pdc->ccc->spray) ? 0 : uet_spray_choose(pds, pdc, bytes);
+}
 
 /* The path of a request to be repeated that took path @old before. */
 uint8_t uet_spray_again(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t old);

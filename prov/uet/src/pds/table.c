@@ -144,6 +144,8 @@ void uet_table_free(struct uet_pds *pds, struct uet_pdc *pdc)
 		p = &(*p)->hash_next;
 	if (*p)
 		*p = pdc->hash_next;
+	if (pds->table.latest == pdc)
+		pds->table.latest = NULL;
 	s->pdc = NULL;
 	s->last_psn = pdc->tx_next;
 	if (pdc->nacks)

@@ -174,13 +174,12 @@ struct uet_nic_tx *uet_tx_describe(struct uet_pds *pds, const struct uet_addr *d
 	return t;
 }
 
-/* Write the PDS header of the described packet and add it to the batch. */
-static void dispatch(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_nic_tx *t,
-		     uint32_t psn, uint8_t next_hdr, uint8_t flags)
+/* The PDS header of a packet of @pdc that is not the usual one. */
+static void put_header(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t *buf, uint8_t type,
+		       uint32_t psn, uint8_t next_hdr, uint8_t flags)
 {
-	struct uet_txd *d = uet_txd_at(pdc, psn);
 	struct uet_pds_hdr h = {
-		.type = pdc->mode == UET_MODE_ROD ? UET_PDS_ROD_REQ : UET_PDS_RUD_REQ,
+		.type = type,
 		.next_hdr = next_hdr,
 		.flags = flags,
 		.psn = psn,
@@ -188,9 +187,23 @@ static void dispatch(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_nic_tx
 	};
 
 	stamp(pdc, &h);
-	if (uet_unlikely(uet_credit_on(&pds->cfg)))
-		uet_credit_stamp(pds, pdc, &h, d->bytes);
-	uet_pds_pack(&h, t->iov[0].iov_base);
+	if (uet_credit_on(&pds->cfg))
+		uet_credit_stamp(pds, pdc, &h, uet_txd_at(pdc, psn)->bytes);
+	uet_pds_pack(&h, buf);
+}
+
+/* Write the PDS header of the described packet of @d and add it to the batch. */
+static void dispatch(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_nic_tx *t,
+		     struct uet_txd *d, uint32_t psn, uint8_t next_hdr, uint8_t flags)
+{
+	uint8_t type = pdc->mode == UET_MODE_ROD ? UET_PDS_ROD_REQ : UET_PDS_RUD_REQ;
+	uint8_t *buf = t->iov[0].iov_base;
+
+	if (uet_likely(pdc->peer_id && !uet_credit_on(&pds->cfg)))
+		uet_pds_req_put(buf, type, next_hdr, flags,
+				(int16_t)(uet_tx_clear(pdc) - psn), psn, pdc->id, pdc->peer_id);
+	else
+		put_header(pds, pdc, buf, type, psn, next_hdr, flags);
 	pdc->clear_sent = uet_tx_clear(pdc);
 	pdc->clear_due = false;
 	if (flags & UET_PDS_F_AR) {
@@ -305,10 +318,12 @@ static bool is_last_allowed(const struct uet_pds *pds, const struct uet_pdc *pdc
 static bool asks_for_ack(const struct uet_pds *pds, struct uet_pdc *pdc,
 			 const struct uet_pds_fill *fill, uint32_t len, uint32_t bytes)
 {
+	if (fill->eom && !fill->lazy)
+		return true;
 	if (pdc->ar_bytes + len >= UET_PDS_AR_BYTES || is_last_allowed(pds, pdc, bytes))
 		return true;
-	if (!fill->eom || !fill->lazy)
-		return fill->eom;
+	if (!fill->eom)
+		return false;
 	/* Our own targets acknowledge the end of a message when they are idle; others may not. */
 	if (pdc->eager_acks == 0)
 		return false;
@@ -348,7 +363,7 @@ static enum sent send_repeat(struct uet_pds *pds, struct uet_pdc *pdc)
 		t = uet_tx_describe(pds, &pdc->dst, uet_credit_req_len(&pds->cfg), d->msg,
 				    d->index, &fill);
 		t->path = d->path = uet_spray_again(pds, pdc, d->path);
-		dispatch(pds, pdc, t, pdc->retx_psn, fill.next_hdr,
+		dispatch(pds, pdc, t, d, pdc->retx_psn, fill.next_hdr,
 			 UET_PDS_F_RETX | UET_PDS_F_AR);
 		pds->stats.tx_retx++;
 	} else if (!dispatch_ctl(pds, pdc, pdc->retx_psn, UET_PDS_F_RETX)) {
@@ -411,7 +426,7 @@ static enum sent send_new(struct uet_pds *pds, struct uet_pdc *pdc)
 	if (pdc->tx_base == pdc->tx_next)
 		pdc->run_psn = pdc->tx_next;
 	t->path = d->path = uet_spray_new(pds, pdc, bytes);
-	dispatch(pds, pdc, t, pdc->tx_next, fill.next_hdr, flags);
+	dispatch(pds, pdc, t, d, pdc->tx_next, fill.next_hdr, flags);
 	pdc->tx_next++;
 	take_off(pds, pdc, d);
 	if (++msg->next == msg->pkt_cnt) {
@@ -457,7 +472,9 @@ void uet_tx_pump(struct uet_pds *pds, struct uet_pdc *pdc)
 		uet_pdc_ready(pds, pdc);
 		return;
 	}
-	if (take_turn(pds, pdc))
+	/* No RTO is shorter than rto_min: mostly the timer runs early enough as it is. */
+	if (take_turn(pds, pdc) && (pdc->timer.deadline > pds->now + pds->cfg.cms.rto_min ||
+				    !uet_list_empty(&pdc->queue)))
 		uet_pdc_arm(pds, pdc, pds->now + uet_loss_patience(pds, pdc));
 	if (uet_unlikely(uet_tx_held_up(pdc)) && pdc->clear_sent != uet_tx_clear(pdc)) {
 		/* Only answers that we have not cleared keep the window shut. */

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
+
 #define UET_UDP_PORT 4793	/* UDP_Dest_Port, Table 3-28 */
 
 /* Packet types, Table 3-32. */
@@ -177,6 +179,21 @@ int uet_pds_unpack(struct uet_pds_hdr *h, const uint8_t *buf, size_t len);
  * Returns the length; 0 for a type that cannot be packed (TSS, reserved).
  */
 size_t uet_pds_pack(const struct uet_pds_hdr *h, uint8_t *buf);
+
+/*
+ * Write a request of type RUD_REQ or ROD_REQ at @buf, UET_PDS_REQ_LEN bytes, as uet_pds_pack does.
+ * @last: dpdcid, or with SYN in @flags the psn_offset.
+ */
+static inline void uet_pds_req_put(uint8_t *buf, uint8_t type, uint8_t next_hdr, uint8_t flags,
+				   int16_t clear_psn_offset, uint32_t psn, uint16_t spdcid,
+				   uint16_t last)
+{
+	uet_put_be16(buf, (uint16_t)(type << 11 | next_hdr << 7 | flags));
+	uet_put_be16(buf + 2, (uint16_t)clear_psn_offset);
+	uet_put_be32(buf + 4, psn);
+	uet_put_be16(buf + 8, spdcid);
+	uet_put_be16(buf + 10, last);
+}
 
 /* True for the NACK codes of requests that a switch has trimmed. */
 static inline bool uet_nack_is_trim(uint8_t code)
