@@ -215,18 +215,18 @@ bool uet_ack_flush(struct uet_pds *pds, struct uet_pdc *pdc)
 	return uet_ack_send(pds, pdc);
 }
 
-/* Take @answer to @h as the newest plain one. */
-static void take_answer(struct uet_pdc *pdc, const struct uet_pds_hdr *h, const struct uet_pkt *pkt,
-			const struct uet_pds_answer *answer)
+/* Take @answer to @psn as the newest plain one. */
+static inline void take_answer(struct uet_pdc *pdc, uint32_t psn, uint8_t flags,
+			       const struct uet_pkt *pkt, const struct uet_pds_answer *answer)
 {
-	pdc->ack_psn = h->psn;
+	pdc->ack_psn = psn;
 	pdc->ack_port = pdc->last_port;
 	pdc->last_port = (uint16_t)pkt->src->port;
-	pdc->ack_flags = h->flags & UET_PDS_F_RETX;
+	pdc->ack_flags = flags & UET_PDS_F_RETX;
 	pdc->ack_when = pkt->when;
 	pdc->ack_hdr = answer->len ? answer->next_hdr : UET_HDR_NONE;
 	pdc->ack_len = answer->len;
-	memcpy(pdc->ack_ses, answer->ses, answer->len);
+	memcpy(pdc->ack_ses, answer->ses, sizeof(pdc->ack_ses));
 }
 
 /*
@@ -249,7 +249,7 @@ static void note_range(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn)
 	pdc->ack_hi = hi;
 }
 
-void uet_ack_note(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+void uet_ack_note(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint8_t flags,
 		  const struct uet_pkt *pkt, const struct uet_pds_answer *answer)
 {
 	if (uet_unlikely(pkt->ce)) {
@@ -258,8 +258,8 @@ void uet_ack_note(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds
 			send_plain(pds, pdc);
 		pdc->ack_cnt = 0;
 	}
-	note_range(pds, pdc, h->psn);
-	take_answer(pdc, h, pkt, answer);
+	note_range(pds, pdc, psn);
+	take_answer(pdc, psn, flags, pkt, answer);
 	pdc->ack_cnt++;
 	pdc->ack_gen += pkt->wire_len > pds->cfg.ack_min_add ? pkt->wire_len :
 							      pds->cfg.ack_min_add;
@@ -270,7 +270,7 @@ void uet_ack_note(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds
 			uet_pdc_urge(pds, pdc);
 		return;
 	}
-	if (h->flags & (UET_PDS_F_AR | UET_PDS_F_SYN) || pdc->ack_gen >= pds->cfg.ack_trigger) {
+	if (flags & (UET_PDS_F_AR | UET_PDS_F_SYN) || pdc->ack_gen >= pds->cfg.ack_trigger) {
 		pdc->ack_due = true;
 		uet_pdc_urge(pds, pdc);
 		if (pdc->rx_ooo && pdc->ack_cnt >= HOLE_ACKS)
@@ -279,7 +279,8 @@ void uet_ack_note(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds
 		pdc->ack_due = true;
 		uet_pdc_pend(pds, pdc);
 	}
-	uet_ack_advance(pds, pdc);
+	if (uet_unlikely(pdc->ack_again))
+		uet_ack_advance(pds, pdc);
 }
 
 bool uet_ack_show(struct uet_pds *pds, struct uet_pdc *pdc)

@@ -671,6 +671,12 @@ static inline bool uet_rx_is_request(const struct uet_pds_hdr *h)
 void uet_rx_request(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct uet_pkt *pkt);
 
 /*
+ * Take in @p, received, if it is the next request of a PDC on which nothing unusual is going on.
+ * False: it is not, and nothing has happened.
+ */
+bool uet_rx_quick(struct uet_pds *pds, const struct uet_nic_rx *p);
+
+/*
  * Find the PDC that @h (request or CP that wants an ACK) belongs to, opening one for a SYN.
  * Refuses the packet with the prescribed NACK and returns NULL if there is none. @mode is
  * that of a PDC to be opened.
@@ -706,8 +712,11 @@ void uet_rx_forget(struct uet_pds *pds, struct uet_pdc *pdc);
 
 /* ---- ack.c ---- */
 
-/* A request with a plain answer was taken in: count it, and note the ACK if one is due. */
-void uet_ack_note(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+/*
+ * Request @psn with @flags and a plain @answer was taken in: count it, and note the ACK if one is
+ * due.
+ */
+void uet_ack_note(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint8_t flags,
 		  const struct uet_pkt *pkt, const struct uet_pds_answer *answer);
 
 /* CACK has moved: acknowledge once more if the source waits for it. */

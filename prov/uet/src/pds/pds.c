@@ -241,7 +241,8 @@ void uet_pds_rx(struct uet_pds *pds, const struct uet_nic_rx *pkts, int n, uint6
 
 	pds->now = now;
 	for (i = 0; i < n; i++)
-		rx_one(pds, &pkts[i]);
+		if (!uet_rx_quick(pds, &pkts[i]))
+			rx_one(pds, &pkts[i]);
 	uet_tx_pump_ready(pds);
 }
 

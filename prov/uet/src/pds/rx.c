@@ -276,6 +276,40 @@ static bool have_room(struct uet_pds *pds, const struct uet_pdc *pdc, uint32_t p
 	return pds->spare;
 }
 
+/* Act on @answer to @h, which was delivered just now. */
+static void take_in(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+		    const struct uet_pkt *pkt, const struct uet_pds_answer *answer)
+{
+	assert(answer->len <= UET_PDS_ANSWER_MAX);
+	if (uet_unlikely(answer->nack)) {
+		uet_nack_send(pds, pdc->id, h, pkt, answer->nack, 0);
+		/* What follows on a ROD PDC is out of order; the source knows that. */
+		pdc->gap_known = pdc->mode == UET_MODE_ROD;
+		pdc->gap_psn = pdc->gap_last = h->psn;
+		pdc->gap_when = pds->now;
+		return;
+	}
+	pdc->rx_bytes += pkt->wire_len + UET_CMS_EXTRA;
+	if (pdc->initiator)
+		uet_pdc_moved(pds, pdc);
+	pdc->rx_wire += pkt->wire_len;
+	/* Data cannot be replaced by a default response, so it is kept as well. */
+	if (answer->gtd_del || answer->next_hdr > UET_HDR_RESPONSE) {
+		uint8_t flags = (h->flags & UET_PDS_F_RETX) | (pkt->ce ? UET_PDS_F_M : 0);
+
+		store(pds, pdc, h->psn, flags, answer);
+		if (h->flags & (UET_PDS_F_AR | UET_PDS_F_SYN))
+			uet_pdc_urge(pds, pdc);
+		else
+			uet_pdc_pend(pds, pdc);
+		uet_rx_mark(pdc, h->psn);
+		uet_ack_advance(pds, pdc);
+		return;
+	}
+	uet_rx_mark(pdc, h->psn);
+	uet_ack_note(pds, pdc, h->psn, h->flags, pkt, answer);
+}
+
 void uet_rx_deliver(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
 		    const struct uet_pkt *pkt)
 {
@@ -299,34 +333,7 @@ void uet_rx_deliver(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_p
 	}
 	memset(&answer, 0, sizeof(answer));
 	pds->ops->rx(pds->upper, &rx, &answer);
-	assert(answer.len <= UET_PDS_ANSWER_MAX);
-	if (uet_unlikely(answer.nack)) {
-		uet_nack_send(pds, pdc->id, h, pkt, answer.nack, 0);
-		/* What follows on a ROD PDC is out of order; the source knows that. */
-		pdc->gap_known = pdc->mode == UET_MODE_ROD;
-		pdc->gap_psn = pdc->gap_last = h->psn;
-		pdc->gap_when = pds->now;
-		return;
-	}
-	pdc->rx_bytes += pkt->wire_len + UET_CMS_EXTRA;
-	if (pdc->initiator)
-		uet_pdc_moved(pds, pdc);
-	pdc->rx_wire += pkt->wire_len;
-	/* Data cannot be replaced by a default response, so it is kept as well. */
-	if (answer.gtd_del || answer.next_hdr > UET_HDR_RESPONSE) {
-		uint8_t flags = (h->flags & UET_PDS_F_RETX) | (pkt->ce ? UET_PDS_F_M : 0);
-
-		store(pds, pdc, h->psn, flags, &answer);
-		if (h->flags & (UET_PDS_F_AR | UET_PDS_F_SYN))
-			uet_pdc_urge(pds, pdc);
-		else
-			uet_pdc_pend(pds, pdc);
-		uet_rx_mark(pdc, h->psn);
-		uet_ack_advance(pds, pdc);
-		return;
-	}
-	uet_rx_mark(pdc, h->psn);
-	uet_ack_note(pds, pdc, h, pkt, &answer);
+	take_in(pds, pdc, h, pkt, &answer);
 }
 
 void uet_rx_request(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct uet_pkt *pkt)
@@ -377,4 +384,68 @@ void uet_rx_request(struct uet_pds *pds, const struct uet_pds_hdr *h, const stru
 	case UET_RX_REFUSED:
 		break;
 	}
+}
+
+/* ---- the usual ---- */
+
+/* The PDC for which @h is the next request, if nothing is held back, missing or kept on it. */
+static struct uet_pdc *quick_find(const struct uet_pds *pds, const struct uet_pds_hdr *h,
+				  const struct uet_addr *src)
+{
+	struct uet_pdc *pdc = uet_table_by_id(pds, h->dpdcid);
+	uint8_t mode = h->type == UET_PDS_ROD_REQ ? UET_MODE_ROD : UET_MODE_RUD;
+
+	if (!pdc || pdc->initiator || pdc->mode != mode || pdc->peer_id != h->spdcid ||
+	    pdc->rx_next != h->psn || pdc->rx_ooo || !uet_list_empty(&pdc->stored) ||
+	    uet_psn_diff(uet_pds_offset_psn(h), h->psn) >= 0 ||
+	    !uet_addr_same_host(&pdc->peer, src))
+		return NULL;
+	return pdc;
+}
+
+bool uet_rx_quick(struct uet_pds *pds, const struct uet_nic_rx *p)
+{
+	struct uet_pds_answer answer;
+	struct uet_pds_hdr h;
+	struct uet_pds_rx rx;
+	struct uet_pkt pkt;
+	struct uet_pdc *pdc;
+
+	if (p->err || p->trim || (p->tos & UET_ECN_MASK) == UET_ECN_CE ||
+	    uet_credit_on(&pds->cfg) || !uet_pds_req_get(&h, p->data, p->len) ||
+	    !uet_rx_is_request(&h))
+		return false;
+	pdc = quick_find(pds, &h, &p->src);
+	if (!pdc || !have_room(pds, pdc, h.psn))
+		return false;
+	pds->stats.rx_bytes += p->len;
+	pds->stats.rx_data++;
+	uet_pdc_heard(pds, pdc);
+	uet_rx_clear(pds, pdc, uet_pds_offset_psn(&h));
+	pkt.src = &p->src;
+	pkt.when = pds->now;
+	pkt.waited = 0;
+	pkt.wire_len = p->len;
+	pkt.ce = false;
+	rx.pdc = pdc;
+	rx.src = &p->src;
+	rx.psn = h.psn;
+	rx.mode = pdc->mode;
+	rx.next_hdr = h.next_hdr;
+	rx.ce = false;
+	rx.now = pds->now;
+	rx.data = pkt.data = p->data + UET_PDS_REQ_LEN;
+	rx.len = pkt.len = p->len - UET_PDS_REQ_LEN;
+	memset(&answer, 0, sizeof(answer));
+	pds->ops->rx(pds->upper, &rx, &answer);
+	if (uet_unlikely(answer.nack || answer.gtd_del || answer.next_hdr > UET_HDR_RESPONSE)) {
+		take_in(pds, pdc, &h, &pkt, &answer);
+		return true;
+	}
+	pdc->rx_bytes += p->len + UET_CMS_EXTRA;
+	pdc->rx_wire += p->len;
+	pdc->rx_next = h.psn + 1;
+	pdc->rx_cack = pdc->rx_hi = h.psn;
+	uet_ack_note(pds, pdc, h.psn, h.flags, &pkt, &answer);
+	return true;
 }

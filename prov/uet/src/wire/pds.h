@@ -195,6 +195,27 @@ static inline void uet_pds_req_put(uint8_t *buf, uint8_t type, uint8_t next_hdr,
 	uet_put_be16(buf + 10, last);
 }
 
+/*
+ * Parse the header at @buf as uet_pds_unpack does if it is a RUD_REQ or ROD_REQ without SYN. False,
+ * and @h undefined, if not. Fields that such a header has not are left as they are.
+ */
+static inline bool uet_pds_req_get(struct uet_pds_hdr *h, const uint8_t *buf, size_t len)
+{
+	uint16_t w;
+
+	if (len < UET_PDS_REQ_LEN)
+		return false;
+	w = uet_get_be16(buf);
+	h->type = (uint8_t)(w >> 11);
+	h->next_hdr = w >> 7 & 0xf;
+	h->flags = w & (UET_PDS_F_RETX | UET_PDS_F_AR);
+	h->offset = (int16_t)uet_get_be16(buf + 2);
+	h->psn = uet_get_be32(buf + 4);
+	h->spdcid = uet_get_be16(buf + 8);
+	h->dpdcid = uet_get_be16(buf + 10);
+	return !(w & UET_PDS_F_SYN) && (h->type == UET_PDS_RUD_REQ || h->type == UET_PDS_ROD_REQ);
+}
+
 /* True for the NACK codes of requests that a switch has trimmed. */
 static inline bool uet_nack_is_trim(uint8_t code)
 {
