@@ -176,7 +176,7 @@ uint64_t uet_cms_burst_over(struct uet_cms_ccc *ccc, uint64_t now)
 
 /* ---- events ---- */
 
-void uet_cms_on_work(struct uet_cms_ccc *ccc, uint64_t now)
+void uet_cms_begin(struct uet_cms_ccc *ccc, uint64_t now)
 {
 	uint64_t idle = now > ccc->active ? now - ccc->active : 0;
 
@@ -196,9 +196,8 @@ void uet_cms_renew_credit(struct uet_cms_ccc *ccc)
 	uet_rccc_init(&ccc->rccc, ccc->rccc.max, ccc->rccc.mtu);
 }
 
-void uet_cms_on_send(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t now)
+void uet_cms_charge(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t now)
 {
-	ccc->inflight += bytes;
 	if (has_rccc(ccc))
 		uet_rccc_on_send(&ccc->rccc, bytes, now);
 	if (!has_nscc(ccc))

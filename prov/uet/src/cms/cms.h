@@ -143,11 +143,24 @@ bool uet_cms_wants_ack(const struct uet_cms_ccc *ccc, uint32_t bytes, uint32_t t
  */
 uint32_t uet_cms_ack_spacing(const struct uet_cms_ccc *ccc, uint32_t trigger);
 
+/* What follows of the next two with any algorithm but UET_CMS_NONE. */
+void uet_cms_begin(struct uet_cms_ccc *ccc, uint64_t now);
+void uet_cms_charge(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t now);
+
 /* There is something to send at @now where there was nothing before. */
-void uet_cms_on_work(struct uet_cms_ccc *ccc, uint64_t now);
+static inline void uet_cms_on_work(struct uet_cms_ccc *ccc, uint64_t now)
+{
+	if (ccc->cfg->algorithm != UET_CMS_NONE)
+		uet_cms_begin(ccc, now);
+}
 
 /* @bytes left (first transmission or retransmission) at @now. */
-void uet_cms_on_send(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t now);
+static inline void uet_cms_on_send(struct uet_cms_ccc *ccc, uint32_t bytes, uint64_t now)
+{
+	ccc->inflight += bytes;
+	if (ccc->cfg->algorithm != UET_CMS_NONE)
+		uet_cms_charge(ccc, bytes, now);
+}
 
 /* An acknowledgement arrived at @now. */
 void uet_cms_on_ack(struct uet_cms_ccc *ccc, const struct uet_cms_ack *ack, uint64_t now);

@@ -60,7 +60,14 @@ static inline void arrived(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_
 	if (uet_unlikely(d->timed_out) && d->retries == 0)
 		news->early = true;
 	news->any = true;
-	news->bytes += uet_txd_leave(pdc, d);
+	if (uet_likely(d->state == UET_TXD_FLIGHT)) {
+		assert(pdc->flight_cnt > 0 && pdc->flight_bytes >= d->bytes);
+		pdc->flight_cnt--;
+		pdc->flight_bytes -= d->bytes;
+		news->bytes += d->bytes;
+	} else {
+		uet_txd_leave(pdc, d);
+	}
 }
 
 static inline void complete(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd *d,

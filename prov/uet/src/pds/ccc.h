@@ -61,6 +61,12 @@ void uet_ccc_detach(struct uet_pds *pds, struct uet_pdc *pdc);
 /* May @pdc, which has sent @sent packets in a row, use the window now? If not, see below. */
 bool uet_ccc_my_turn(struct uet_pds *pds, const struct uet_pdc *pdc, uint32_t sent);
 
+/* True only if uet_ccc_my_turn is, at @now, for whoever asks: nobody waits for @ccc. */
+static inline bool uet_ccc_is_free(const struct uet_ccc *ccc, uint64_t now)
+{
+	return uet_list_empty(&ccc->waiting) && !ccc->cms.closed && ccc->cms.pace.full <= now;
+}
+
 /* The window, or others' turns, hold @pdc up after @sent packets: it is pumped again in turn. */
 void uet_ccc_stand_in_line(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t sent);
 

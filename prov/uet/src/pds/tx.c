@@ -146,9 +146,9 @@ static void stamp(const struct uet_pdc *pdc, struct uet_pds_hdr *h)
 	h->psn_offset = (uint16_t)(h->psn - pdc->start_psn);
 }
 
-struct uet_nic_tx *uet_tx_describe(struct uet_pds *pds, const struct uet_addr *dst,
-				   uint32_t hdr_len, struct uet_pds_msg *msg, uint32_t index,
-				   struct uet_pds_fill *fill)
+static uet_always_inline struct uet_nic_tx *
+describe(struct uet_pds *pds, const struct uet_addr *dst, uint32_t hdr_len,
+	 struct uet_pds_msg *msg, uint32_t index, struct uet_pds_fill *fill)
 {
 	struct uet_nic_tx *t = uet_batch_slot(pds);
 	uint32_t i;
@@ -174,8 +174,15 @@ struct uet_nic_tx *uet_tx_describe(struct uet_pds *pds, const struct uet_addr *d
 	return t;
 }
 
+struct uet_nic_tx *uet_tx_describe(struct uet_pds *pds, const struct uet_addr *dst,
+				   uint32_t hdr_len, struct uet_pds_msg *msg, uint32_t index,
+				   struct uet_pds_fill *fill)
+{
+	return describe(pds, dst, hdr_len, msg, index, fill);
+}
+
 /* The PDS header of a packet of @pdc that is not the usual one. */
-static void put_header(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t *buf, uint8_t type,
+static uet_noinline void put_header(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t *buf, uint8_t type,
 		       uint32_t psn, uint8_t next_hdr, uint8_t flags)
 {
 	struct uet_pds_hdr h = {
@@ -193,8 +200,9 @@ static void put_header(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t *buf, u
 }
 
 /* Write the PDS header of the described packet of @d and add it to the batch. */
-static void dispatch(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_nic_tx *t,
-		     struct uet_txd *d, uint32_t psn, uint8_t next_hdr, uint8_t flags)
+static uet_always_inline void dispatch(struct uet_pds *pds, struct uet_pdc *pdc,
+				       struct uet_nic_tx *t, struct uet_txd *d, uint32_t psn,
+				       uint8_t next_hdr, uint8_t flags)
 {
 	uint8_t type = pdc->mode == UET_MODE_ROD ? UET_PDS_ROD_REQ : UET_PDS_RUD_REQ;
 	uint8_t *buf = t->iov[0].iov_base;
@@ -219,7 +227,8 @@ static void dispatch(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_nic_tx
 }
 
 /* The packet of @d leaves now. */
-static void take_off(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd *d)
+static uet_always_inline void take_off(struct uet_pds *pds, struct uet_pdc *pdc,
+				       struct uet_txd *d)
 {
 	d->state = UET_TXD_FLIGHT;
 	d->when = pds->now;
@@ -341,7 +350,7 @@ static bool may_repeat(const struct uet_pdc *pdc)
 }
 
 /* Repeat the lowest packet that waits for it. */
-static enum sent send_repeat(struct uet_pds *pds, struct uet_pdc *pdc)
+static uet_noinline enum sent send_repeat(struct uet_pds *pds, struct uet_pdc *pdc)
 {
 	struct uet_pds_fill fill;
 	struct uet_nic_tx *t;
@@ -408,8 +417,7 @@ static enum sent send_new(struct uet_pds *pds, struct uet_pdc *pdc)
 	uint16_t bytes;
 	uint8_t flags = 0;
 
-	t = uet_tx_describe(pds, &pdc->dst, uet_credit_req_len(&pds->cfg), msg, msg->next,
-			    &fill);
+	t = describe(pds, &pdc->dst, uet_credit_req_len(&pds->cfg), msg, msg->next, &fill);
 	bytes = charge(pds, t->len);
 	if (!uet_cms_can_send(&pdc->ccc->cms, bytes))
 		return WINDOW_SHUT;
@@ -449,7 +457,8 @@ static uint32_t take_turn(struct uet_pds *pds, struct uet_pdc *pdc)
 			return sent;
 		}
 		result = WINDOW_SHUT;
-		if (uet_ccc_my_turn(pds, pdc, sent))
+		if (uet_likely(uet_ccc_is_free(pdc->ccc, pds->now)) ||
+		    uet_ccc_my_turn(pds, pdc, sent))
 			result = pdc->retx_cnt ? send_repeat(pds, pdc) : send_new(pds, pdc);
 		if (result != SENT)
 			break;

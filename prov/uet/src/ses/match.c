@@ -135,9 +135,11 @@ void uet_ses_attach(struct uet_ses_in *in, struct uet_ses_rx *rx)
 
 void uet_ses_recv(struct uet_ses_rxq *rxq, struct uet_ses_rx *rx, uint64_t now)
 {
-	struct uet_ses_in *in = rx->multi ? NULL : uet_ses_match_unex(rxq, rx);
+	struct uet_ses_in *in = NULL;
 
 	(void)now;
+	if (!rx->multi && !uet_list_empty(&rxq->unex[rx->queue]))
+		in = uet_ses_match_unex(rxq, rx);
 	if (in) {
 		uet_ses_attach(in, rx);
 		return;

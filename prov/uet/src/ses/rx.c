@@ -463,17 +463,13 @@ static void serve_rtr(struct uet_ses *ses, const struct pkt *p, struct uet_pds_a
 		refuse(ses, p, rc, answer);
 }
 
-void uet_ses_rx_packet(void *upper, const struct uet_pds_rx *rx, struct uet_pds_answer *answer)
+static uet_noinline void any_packet(struct uet_ses *ses, const struct uet_pds_rx *rx,
+				    struct uet_pds_answer *answer)
 {
-	struct uet_ses *ses = upper;
-	struct pkt p;
+	struct pkt p = { .rx = rx };
 	uint8_t rc;
 	int n;
 
-	if (uet_likely(uet_ses_quick_packet(ses, rx, answer)))
-		return;
-	memset(&p, 0, sizeof(p));
-	p.rx = rx;
 	if (uet_unlikely(rx->next_hdr > UET_HDR_RESPONSE)) {
 		uet_ses_read_data(ses, rx, answer);
 		return;
@@ -511,4 +507,10 @@ void uet_ses_rx_packet(void *upper, const struct uet_pds_rx *rx, struct uet_pds_
 		answer_default(&p, 0, answer);
 	else
 		serve(ses, &p, answer);
+}
+
+void uet_ses_rx_packet(void *upper, const struct uet_pds_rx *rx, struct uet_pds_answer *answer)
+{
+	if (!uet_ses_quick_packet(upper, rx, answer))
+		any_packet(upper, rx, answer);
 }

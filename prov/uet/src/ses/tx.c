@@ -262,7 +262,9 @@ static int copy_payload(struct uet_ses *ses, struct uet_ses_tx *tx)
 
 int uet_ses_tx_start(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
 {
-	return uet_ses_retry_enqueue(ses, tx) ? 0 : uet_ses_tx_post(ses, tx, now);
+	if (uet_unlikely(!uet_list_empty(&ses->holds)) && uet_ses_retry_enqueue(ses, tx))
+		return 0;
+	return uet_ses_tx_post(ses, tx, now);
 }
 
 int uet_ses_send(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
@@ -277,7 +279,7 @@ int uet_ses_send(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
 		ret = uet_ses_amo_encode(ses, tx);
 	else if (tx->inject && tx->len > 0)
 		ret = copy_payload(ses, tx);
-	if (!ret)
+	if (!ret && uet_unlikely(ses->cfg.rndv_size))
 		ret = uet_ses_rndv_init(ses, tx);
 	if (ret)
 		return ret;
@@ -385,6 +387,14 @@ bool uet_ses_response(void *upper, struct uet_pds_msg *msg, uint32_t index, uint
 	return true;
 }
 
+static void succeed(struct uet_ses *ses, struct uet_ses_tx *tx)
+{
+	ses->tx_open--;
+	ses->stats.tx_msgs++;
+	ses->stats.tx_bytes += tx->len;
+	ses->ops->tx_done(ses->upper, tx, 0, 0);
+}
+
 static void finish(struct uet_ses *ses, struct uet_ses_tx *tx, int err, uint32_t prov_errno)
 {
 	uet_ses_retry_ended(ses, tx, !err);
@@ -392,11 +402,11 @@ static void finish(struct uet_ses *ses, struct uet_ses_tx *tx, int err, uint32_t
 		uet_ses_fence_ended(ses, tx);
 	uet_ses_defer_end(tx);
 	uet_ses_rndv_end(ses, tx);
-	ses->tx_open--;
 	if (!err) {
-		ses->stats.tx_msgs++;
-		ses->stats.tx_bytes += tx->len;
+		succeed(ses, tx);
+		return;
 	}
+	ses->tx_open--;
 	ses->ops->tx_done(ses->upper, tx, err, prov_errno);
 }
 
@@ -423,11 +433,23 @@ void uet_ses_tx_end(struct uet_ses *ses, struct uet_ses_tx *tx, int err, uint8_t
 		finish(ses, tx, tx->garbled ? -EIO : 0, 0);
 }
 
+/* A usual message of which nothing more has to be said than that it is done. */
+static bool ends_well(const struct uet_ses *ses, const struct uet_ses_tx *tx)
+{
+	return is_usual(tx) && tx->rc == UET_RC_OK && !tx->token && !tx->hold &&
+	       !(tx->garbled | tx->pull | ses->in_post) && uet_list_empty(&ses->fences);
+}
+
 void uet_ses_done(void *upper, struct uet_pds_msg *msg, int err, uint8_t nack)
 {
 	struct uet_ses *ses = upper;
 	struct uet_ses_tx *tx = tx_of(msg);
 
+	if (uet_likely(!err && ends_well(ses, tx))) {
+		uet_ses_tx_unpost(ses, tx);
+		succeed(ses, tx);
+		return;
+	}
 	if (uet_unlikely(tx->opcode == UET_SES_REPLY)) {
 		uet_ses_reply_done(ses, tx, err);
 		return;
