@@ -19,7 +19,8 @@
 struct uet_av_entry {
 	struct uet_name name;
 	uint32_t refs;			/* insertions of the same name; 0: free */
-	uint64_t user_id;		/* reported as the source of messages */
+	/* Reported as the source of messages. Aligned so that it needs no gap. */
+	uint64_t user_id __attribute__((packed, aligned(4)));
 };
 
 struct uet_avtable {

@@ -151,10 +151,10 @@ struct uet_domain {
 /* The full name of an endpoint: what any of the address formats can say. */
 struct uet_name {
 	struct uet_addr addr;
+	uint32_t initiator;
 	uint16_t pid_on_fep;
 	uint16_t resource_index;
 	uint16_t num_indices;
-	uint32_t initiator;
 	bool relative;
 	uint8_t caps;			/* FI_UET_CAP_*; 0: not told */
 };
