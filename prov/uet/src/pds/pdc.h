@@ -61,8 +61,8 @@
 #define UET_PDS_PSN_LIMIT	((1u << 31) - 16) /* PSNs of a PDC, room for the close included */
 #define UET_PDS_SYN_SAFETY	(100 * UET_NSEC_PER_MSEC) /* Syn_Retx_Safety_Time */
 #define UET_PDS_SERVICE_UNIT	128u	/* ns: of service_time */
-#define UET_PDS_RING_MIN	32u
-#define UET_PDS_RING_SIZES	6	/* 32, 64 ... 1024 */
+#define UET_PDS_RING_MIN	8u
+#define UET_PDS_RING_SIZES	8	/* 8, 16 ... 1024 */
 
 /* What is known about one sent packet. */
 enum uet_txd_state {

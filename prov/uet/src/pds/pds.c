@@ -59,7 +59,7 @@ int uet_pds_create(const struct uet_pds_cfg *cfg, struct uet_nic *nic,
 	for (i = 0; i < UET_PDS_RING_SIZES; i++) {
 		size_t size = (size_t)(UET_PDS_RING_MIN << i) * sizeof(struct uet_txd);
 
-		uet_pool_init(&pds->rings[i], size, i < 2 ? 8u >> i : 1, 0);
+		uet_pool_init(&pds->rings[i], size, i < 4 ? 32u >> i : 1, 0);
 	}
 	uet_list_init(&pds->all);
 	uet_list_init(&pds->ready);
