@@ -72,6 +72,7 @@ struct uet_ses_in *uet_ses_in_find(struct uet_pdc *pdc, uint16_t message_id)
 
 		if (in->message_id == message_id) {
 			flow->last = in;
+			flow->known = false;
 			return in;
 		}
 	}
@@ -91,6 +92,7 @@ static struct uet_ses_flow *flow_get(struct uet_ses *ses, struct uet_pdc *pdc)
 	uet_list_init(&flow->link);
 	uet_list_add_tail(&ses->flows, &flow->link);
 	flow->last = NULL;
+	flow->known = false;
 	*uet_pdc_upper(pdc) = flow;
 	return flow;
 }
@@ -103,6 +105,7 @@ bool uet_ses_in_open(struct uet_ses *ses, struct uet_ses_in *in, struct uet_pdc 
 		return false;
 	in->flow = flow;
 	flow->last = in;
+	flow->known = false;
 	uet_list_add_tail(&flow->open, &in->open);
 	return true;
 }
@@ -111,8 +114,10 @@ void uet_ses_in_close(struct uet_ses_in *in)
 {
 	if (!in->flow)
 		return;
-	if (in->flow->last == in)
+	if (in->flow->last == in) {
 		in->flow->last = NULL;
+		in->flow->known = false;
+	}
 	in->flow = NULL;
 	uet_list_del(&in->open);
 }

@@ -123,6 +123,8 @@ struct uet_ses_flow {
 	struct uet_list link;		/* ses->flows */
 	struct uet_list open;
 	struct uet_ses_in *last;	/* most recent hit, or NULL */
+	bool known;			/* quick.c: header of an earlier packet of last ... */
+	uint8_t head[UET_SES_STD_LEN];	/* ... in its midst that passed all checks */
 };
 
 /* A receive queue: see ses.h. All lists are of one lock, whatever SES the messages came to. */

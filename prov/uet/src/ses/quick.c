@@ -17,7 +17,7 @@ struct quick {
 	size_t avail;		/* bytes at payload */
 };
 
-static void answer_with(const struct quick *q, uint8_t opcode, uint8_t rc, uint32_t modified,
+static uet_always_inline void answer_with(const struct quick *q, uint8_t opcode, uint8_t rc, uint32_t modified,
 			struct uet_pds_answer *answer)
 {
 	answer->complete = opcode != UET_RESP_NO_RESPONSE;
@@ -190,31 +190,62 @@ static struct uet_ses_in *message_of(const struct uet_pds_rx *rx, const struct q
 	return in;
 }
 
-static bool in_the_midst(const struct uet_ses *ses, const struct uet_pds_rx *rx,
-			 const struct quick *q, struct uet_pds_answer *answer)
+/* Is its header, but for length and offset, that of an earlier packet that passed all checks? */
+static bool is_known(const struct uet_pds_rx *rx)
 {
-	struct uet_ses_in *in = message_of(rx, q);
+	const struct uet_ses_flow *flow = *uet_pdc_upper(rx->pdc);
+
+	return flow && flow->known && rx->next_hdr == UET_HDR_REQUEST_STD &&
+	       rx->len >= UET_SES_STD_LEN && uet_ses_brief_same(flow->head, rx->data) &&
+	       (rx->mode != UET_MODE_ROD || flow->open.next == flow->open.prev);
+}
+
+/* Place the bytes of a packet in the midst of @in, and count them, if they are as they must be. */
+static uet_always_inline bool place(struct uet_ses_in *in, const struct quick *q, struct uet_pds_answer *answer)
+{
 	uint32_t off = q->req.message_offset, len = q->req.payload_length;
 	uint64_t end = (uint64_t)off + len;
 	bool last = q->req.flags & UET_SES_F_EOM;
 
-	if (!in || len == 0 || len > q->avail || len >= in->expected - in->received ||
+	if (len == 0 || len > q->avail || len >= in->expected - in->received ||
 	    end > in->request_length || last != (end == in->request_length))
 		return false;
-	if (in->state == UET_IN_MATCHED) {
-		if (!same_send(ses, in, q))
-			return false;
-		if (off < in->rx->len)
-			uet_ses_rx_write(in->rx, off, q->payload,
-					 uet_min_u64(len, in->rx->len - off));
-	} else {
-		if (in->state != UET_IN_RMA || !same_write(ses, in, q))
-			return false;
+	if (in->state == UET_IN_RMA)
 		put(in->region, in->buffer_offset - in->region->base + off, q, len);
-	}
+	else if (off < in->rx->len)
+		uet_ses_rx_write(in->rx, off, q->payload, uet_min_u64(len, in->rx->len - off));
 	in->received += len;
 	answer_with(q, UET_RESP_NO_RESPONSE, UET_RC_NULL, 0, answer);
 	return true;
+}
+
+static bool in_the_midst(const struct uet_ses *ses, const struct uet_pds_rx *rx,
+			 const struct quick *q, struct uet_pds_answer *answer)
+{
+	struct uet_ses_in *in = message_of(rx, q);
+
+	if (!in || !(in->state == UET_IN_MATCHED ? same_send(ses, in, q) :
+		     in->state == UET_IN_RMA && same_write(ses, in, q)) ||
+	    !place(in, q, answer))
+		return false;
+	in->flow->known = true;
+	memcpy(in->flow->head, rx->data, UET_SES_STD_LEN);
+	return true;
+}
+
+/* One more packet in the midst of the message to which the last one belonged. */
+static bool one_more(const struct uet_pds_rx *rx, struct uet_pds_answer *answer)
+{
+	const struct uet_ses_flow *flow = *uet_pdc_upper(rx->pdc);
+	struct uet_ses_in *in = flow->last;
+	struct quick q;
+
+	if (in->state != UET_IN_RMA && (in->state != UET_IN_MATCHED || in->deferred))
+		return false;
+	uet_ses_brief_unpack(&q.req, UET_HDR_REQUEST_STD, rx->data, UET_SES_STD_LEN);
+	q.payload = rx->data + UET_SES_STD_LEN;
+	q.avail = rx->len - UET_SES_STD_LEN;
+	return place(in, &q, answer);
 }
 
 bool uet_ses_quick_packet(struct uet_ses *ses, const struct uet_pds_rx *rx,
@@ -222,8 +253,11 @@ bool uet_ses_quick_packet(struct uet_ses *ses, const struct uet_pds_rx *rx,
 {
 	struct quick q;
 
-	if (rx->mode > UET_MODE_ROD ||
-	    !uet_ses_brief_unpack(&q.req, rx->next_hdr, rx->data, rx->len) || !is_for_us(ses, &q))
+	if (rx->mode > UET_MODE_ROD)
+		return false;
+	if (is_known(rx))
+		return one_more(rx, answer);
+	if (!uet_ses_brief_unpack(&q.req, rx->next_hdr, rx->data, rx->len) || !is_for_us(ses, &q))
 		return false;
 	q.payload = rx->data + UET_SES_STD_LEN;
 	q.avail = rx->len - UET_SES_STD_LEN;

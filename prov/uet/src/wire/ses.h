@@ -269,6 +269,19 @@ static inline bool uet_ses_brief_unpack(struct uet_ses_brief *b, uint8_t next_hd
 	return !(b->flags & (UET_SES_F_VERSION | UET_SES_F_IE));
 }
 
+/* Are the standard headers at @a and @b equal but for payload_length and message_offset? */
+static inline bool uet_ses_brief_same(const uint8_t *a, const uint8_t *b)
+{
+	uint64_t v[8];
+	uint32_t w[2];
+
+	memcpy(v, a, 32);
+	memcpy(v + 4, b, 32);
+	memcpy(w, a + 40, 4);
+	memcpy(w + 1, b + 40, 4);
+	return !((v[0] ^ v[4]) | (v[1] ^ v[5]) | (v[2] ^ v[6]) | (v[3] ^ v[7]) | (w[0] ^ w[1]));
+}
+
 /* Write @b at @buf, UET_SES_STD_LEN bytes. Its fields are in range. */
 static inline void uet_ses_brief_pack(const struct uet_ses_brief *b, uint8_t *buf)
 {
