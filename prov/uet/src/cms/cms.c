@@ -62,7 +62,7 @@ bool uet_cms_window_has(const struct uet_cms_ccc *ccc, uint32_t bytes)
 	return ccc->inflight == 0 || ccc->inflight + bytes <= uet_cms_cwnd(ccc);
 }
 
-bool uet_cms_can_send(const struct uet_cms_ccc *ccc, uint32_t bytes)
+bool uet_cms_allows(const struct uet_cms_ccc *ccc, uint32_t bytes)
 {
 	if (has_rccc(ccc) && !uet_rccc_can_send(&ccc->rccc))
 		return false;

@@ -110,8 +110,16 @@ static inline uint64_t uet_cms_link_bytes(const struct uet_cms_cfg *cfg)
 	return ((cfg->link_rate ? cfg->link_rate : UET_CMS_LINK_RATE) + 7) / 8;
 }
 
+/* uet_cms_can_send with any algorithm but UET_CMS_NONE. */
+bool uet_cms_allows(const struct uet_cms_ccc *ccc, uint32_t bytes);
+
 /* May @bytes more be sent now? One packet is always allowed when nothing is in flight. */
-bool uet_cms_can_send(const struct uet_cms_ccc *ccc, uint32_t bytes);
+static inline bool uet_cms_can_send(const struct uet_cms_ccc *ccc, uint32_t bytes)
+{
+	if (ccc->cfg->algorithm != UET_CMS_NONE)
+		return uet_cms_allows(ccc, bytes);
+	return ccc->inflight == 0 || ccc->inflight + bytes <= ccc->window.size;
+}
 
 /*
  * May something be sent at @now, whatever the window says, or has a burst just gone? Returns 0

@@ -215,20 +215,6 @@ bool uet_ack_flush(struct uet_pds *pds, struct uet_pdc *pdc)
 	return uet_ack_send(pds, pdc);
 }
 
-/* Take @answer to @psn as the newest plain one. */
-static inline void take_answer(struct uet_pdc *pdc, uint32_t psn, uint8_t flags,
-			       const struct uet_pkt *pkt, const struct uet_pds_answer *answer)
-{
-	pdc->ack_psn = psn;
-	pdc->ack_port = pdc->last_port;
-	pdc->last_port = (uint16_t)pkt->src->port;
-	pdc->ack_flags = flags & UET_PDS_F_RETX;
-	pdc->ack_when = pkt->when;
-	pdc->ack_hdr = answer->len ? answer->next_hdr : UET_HDR_NONE;
-	pdc->ack_len = answer->len;
-	memcpy(pdc->ack_ses, answer->ses, sizeof(pdc->ack_ses));
-}
-
 /*
  * Packets of several paths arrive far apart in PSNs, and a bitmap has 64. What was noted and would
  * not be shown together with @psn is acknowledged first.
@@ -259,10 +245,7 @@ void uet_ack_note(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint8_
 		pdc->ack_cnt = 0;
 	}
 	note_range(pds, pdc, psn);
-	take_answer(pdc, psn, flags, pkt, answer);
-	pdc->ack_cnt++;
-	pdc->ack_gen += pkt->wire_len > pds->cfg.ack_min_add ? pkt->wire_len :
-							      pds->cfg.ack_min_add;
+	uet_ack_take(pds, pdc, psn, flags, pkt, answer);
 	if (uet_unlikely(pkt->ce)) {
 		pdc->ack_due = true;
 		pdc->ack_flags |= UET_PDS_F_M;
@@ -270,15 +253,8 @@ void uet_ack_note(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint8_
 			uet_pdc_urge(pds, pdc);
 		return;
 	}
-	if (flags & (UET_PDS_F_AR | UET_PDS_F_SYN) || pdc->ack_gen >= pds->cfg.ack_trigger) {
-		pdc->ack_due = true;
-		uet_pdc_urge(pds, pdc);
-		if (pdc->rx_ooo && pdc->ack_cnt >= HOLE_ACKS)
-			send_plain(pds, pdc);
-	} else if (answer->complete) {
-		pdc->ack_due = true;
-		uet_pdc_pend(pds, pdc);
-	}
+	if (uet_ack_schedule(pds, pdc, flags, answer) && pdc->rx_ooo && pdc->ack_cnt >= HOLE_ACKS)
+		send_plain(pds, pdc);
 	if (uet_unlikely(pdc->ack_again))
 		uet_ack_advance(pds, pdc);
 }

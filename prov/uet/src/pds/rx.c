@@ -416,12 +416,13 @@ bool uet_rx_quick(struct uet_pds *pds, const struct uet_nic_rx *p)
 	    !uet_rx_is_request(&h))
 		return false;
 	pdc = quick_find(pds, &h, &p->src);
-	if (!pdc || !have_room(pds, pdc, h.psn))
+	if (!pdc || !pds->spare || pds->storeds.used > pds->cfg.max_stored)
 		return false;
 	pds->stats.rx_bytes += p->len;
 	pds->stats.rx_data++;
 	uet_pdc_heard(pds, pdc);
-	uet_rx_clear(pds, pdc, uet_pds_offset_psn(&h));
+	if (uet_psn_diff(uet_pds_offset_psn(&h), pdc->rx_clear) > 0)
+		pdc->rx_clear = uet_pds_offset_psn(&h);
 	pkt.src = &p->src;
 	pkt.when = pds->now;
 	pkt.waited = 0;
@@ -446,6 +447,12 @@ bool uet_rx_quick(struct uet_pds *pds, const struct uet_nic_rx *p)
 	pdc->rx_wire += p->len;
 	pdc->rx_next = h.psn + 1;
 	pdc->rx_cack = pdc->rx_hi = h.psn;
-	uet_ack_note(pds, pdc, h.psn, h.flags, &pkt, &answer);
+	if (pdc->ack_cnt == 0)
+		pdc->ack_lo = h.psn;
+	pdc->ack_hi = h.psn;
+	uet_ack_take(pds, pdc, h.psn, h.flags, &pkt, &answer);
+	uet_ack_schedule(pds, pdc, h.flags, &answer);
+	if (uet_unlikely(pdc->ack_again))
+		uet_ack_advance(pds, pdc);
 	return true;
 }

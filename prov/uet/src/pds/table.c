@@ -155,13 +155,6 @@ void uet_table_free(struct uet_pds *pds, struct uet_pdc *pdc)
 	uet_pool_put(&pds->pdcs, pdc);
 }
 
-struct uet_pdc *uet_table_by_id(const struct uet_pds *pds, uint16_t id)
-{
-	struct uet_pdc *pdc = slot_of(pds, id)->pdc;
-
-	return pdc && pdc->id == id ? pdc : NULL;
-}
-
 struct uet_pdc *uet_table_next_dst(const struct uet_pds *pds, const struct uet_addr *dst,
 				   uint8_t mode, const struct uet_pdc *after)
 {

@@ -157,6 +157,7 @@ describe(struct uet_pds *pds, const struct uet_addr *dst, uint32_t hdr_len,
 	fill->ses_len = 0;
 	fill->next_hdr = UET_HDR_NONE;
 	fill->iov_cnt = 0;
+	fill->iov[0] = (struct iovec){ NULL, 0 };
 	fill->eom = false;
 	fill->lazy = false;
 	fill->payload_len = 0;
@@ -167,7 +168,8 @@ describe(struct uet_pds *pds, const struct uet_addr *dst, uint32_t hdr_len,
 	t->tc = UET_NIC_DATA;
 	t->path = 0;
 	t->iov[0].iov_len = hdr_len + fill->ses_len;
-	for (i = 0; i < fill->iov_cnt; i++)
+	t->iov[1] = fill->iov[0];
+	for (i = 1; i < fill->iov_cnt; i++)
 		t->iov[1 + i] = fill->iov[i];
 	t->iov_cnt = 1 + fill->iov_cnt;
 	t->len = hdr_len + fill->ses_len + fill->payload_len;

@@ -53,7 +53,8 @@ static uint32_t pkt_count(const struct uet_ses *ses, size_t len)
 	return (uint32_t)((len + ses->cfg.payload_mtu - 1) / ses->cfg.payload_mtu);
 }
 
-static void fill_payload(struct uet_ses_tx *tx, size_t off, uint32_t n, struct uet_pds_fill *out)
+static uet_always_inline void fill_payload(struct uet_ses_tx *tx, size_t off, uint32_t n,
+					   struct uet_pds_fill *out)
 {
 	const char *whole = tx->copy;
 
@@ -99,8 +100,8 @@ static bool is_usual(const struct uet_ses_tx *tx)
 }
 
 /* uet_ses_fill for packet @index of a usual message. */
-static void fill_usual(const struct uet_ses *ses, struct uet_ses_tx *tx, uint32_t index,
-		       struct uet_pds_fill *out)
+static uet_always_inline void fill_usual(const struct uet_ses *ses, struct uet_ses_tx *tx,
+					 uint32_t index, struct uet_pds_fill *out)
 {
 	size_t off = tx->from + (size_t)index * ses->cfg.payload_mtu;
 	uint32_t n = (uint32_t)uet_min_u64(tx->len - off, ses->cfg.payload_mtu);
@@ -142,20 +143,15 @@ static void fill_usual(const struct uet_ses *ses, struct uet_ses_tx *tx, uint32_
 	fill_payload(tx, off, n, out);
 }
 
-void uet_ses_fill(void *upper, struct uet_pds_msg *msg, uint32_t index, struct uet_pds_fill *out)
+static uet_noinline void fill_any(struct uet_ses *ses, struct uet_ses_tx *tx, uint32_t index,
+				  struct uet_pds_fill *out)
 {
-	struct uet_ses *ses = upper;
-	struct uet_ses_tx *tx = tx_of(msg);
 	uint32_t mtu = ses->cfg.payload_mtu;
 	size_t off = tx->from + (size_t)index * mtu;
 	size_t len = uet_ses_pushed(tx);
 	struct uet_ses_req req;
 	uint32_t n = 0;
 
-	if (uet_likely(is_usual(tx))) {
-		fill_usual(ses, tx, index, out);
-		return;
-	}
 	if (uet_unlikely(tx->opcode == UET_SES_REPLY)) {
 		uet_ses_reply_fill(tx, out);
 		return;
@@ -188,6 +184,16 @@ void uet_ses_fill(void *upper, struct uet_pds_msg *msg, uint32_t index, struct u
 	out->eom = req.eom;
 	out->lazy = tx->lazy;
 	fill_payload(tx, off, n, out);
+}
+
+void uet_ses_fill(void *upper, struct uet_pds_msg *msg, uint32_t index, struct uet_pds_fill *out)
+{
+	struct uet_ses_tx *tx = tx_of(msg);
+
+	if (uet_likely(is_usual(tx)))
+		fill_usual(upper, tx, index, out);
+	else
+		fill_any(upper, tx, index, out);
 }
 
 int uet_ses_tx_post(struct uet_ses *ses, struct uet_ses_tx *tx, uint64_t now)
