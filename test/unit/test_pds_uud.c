@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "pds_raw.h"
 
+#include "pds/batch.h"
+
 static void datagrams_arrive(void **state)
 {
 	struct sim s;

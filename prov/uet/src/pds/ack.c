@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "pds/ack.h"
 #include "pds/ahead.h"
+#include "pds/batch.h"
 #include "pds/spray.h"
 
 #define RCVD_UNIT	256u	/* bytes */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "pds/batch.h"
 #include "pds/pdc.h"
 
 #include <errno.h>

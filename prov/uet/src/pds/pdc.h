@@ -538,54 +538,6 @@ void uet_probe_answered(struct uet_pds *pds, struct uet_pdc *pdc, const struct u
 void uet_trim_rx(struct uet_pds *pds, const struct uet_pds_hdr *h, const struct uet_pkt *pkt,
 		 bool lasthop);
 
-/* ---- batch.c ---- */
-
-/* Hand the batch to the NIC. */
-void uet_batch_flush(struct uet_pds *pds);
-
-/* True when a packet may be added; hands a full batch to the NIC first. */
-static inline bool uet_batch_room(struct uet_pds *pds)
-{
-	if (uet_unlikely(pds->batch.count == UET_PDS_BATCH) && !pds->batch.stalled)
-		uet_batch_flush(pds);
-	return !pds->batch.stalled;
-}
-
-/* The next free entry; call only after uet_batch_room said yes. Its header room is iov[0]. */
-static inline struct uet_nic_tx *uet_batch_slot(struct uet_pds *pds)
-{
-	struct uet_batch *b = &pds->batch;
-	struct uet_nic_tx *t = &b->tx[b->count];
-
-	t->iov[0].iov_base = b->hdr[b->count];
-	return t;
-}
-
-/* Add the entry that uet_batch_slot returned; @msg owns its payload (NULL: none). */
-static inline void uet_batch_add(struct uet_pds *pds, struct uet_pds_msg *msg)
-{
-	struct uet_batch *b = &pds->batch;
-
-	assert(b->count < UET_PDS_BATCH && !b->stalled);
-	pds->stats.tx_bytes += b->tx[b->count].len;
-	b->msg[b->count++] = msg;
-}
-
-/* Add a packet of header @h and @len bytes at @ses for @dst. False when there is no room. */
-bool uet_batch_control(struct uet_pds *pds, const struct uet_addr *dst,
-		       const struct uet_pds_hdr *h, const uint8_t *ses, uint8_t len);
-
-/*
- * Add a packet of header @h, @ses and payload @iov, all of which is copied. Returns 0, -EAGAIN
- * when there is no room, or -EMSGSIZE when the NIC sends no such long packets.
- */
-int uet_batch_copy(struct uet_pds *pds, const struct uet_addr *dst, uint8_t tc,
-		   const struct uet_pds_hdr *h, const void *ses, uint8_t ses_len,
-		   const struct iovec *iov, uint8_t iov_cnt);
-
-/* Drop the entries whose payload belongs to @msg, which is about to be finished. */
-void uet_batch_scrub(struct uet_pds *pds, const struct uet_pds_msg *msg);
-
 /* ---- tx.c ---- */
 
 /* Give @pdc its first ring. Returns 0 or -ENOMEM. */
@@ -723,43 +675,6 @@ void uet_rx_forget(struct uet_pds *pds, struct uet_pdc *pdc);
  */
 void uet_ack_note(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint8_t flags,
 		  const struct uet_pkt *pkt, const struct uet_pds_answer *answer);
-
-/* Take @answer to @psn, which came as @pkt with @flags, as the newest plain one, and count it. */
-static inline void uet_ack_take(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn,
-				uint8_t flags, const struct uet_pkt *pkt,
-				const struct uet_pds_answer *answer)
-{
-	pdc->ack_psn = psn;
-	pdc->ack_port = pdc->last_port;
-	pdc->last_port = (uint16_t)pkt->src->port;
-	pdc->ack_flags = flags & UET_PDS_F_RETX;
-	pdc->ack_when = pkt->when;
-	pdc->ack_hdr = answer->len ? answer->next_hdr : UET_HDR_NONE;
-	pdc->ack_len = answer->len;
-	memcpy(pdc->ack_ses, answer->ses, sizeof(pdc->ack_ses));
-	pdc->ack_cnt++;
-	pdc->ack_gen += pkt->wire_len > pds->cfg.ack_min_add ? pkt->wire_len :
-							      pds->cfg.ack_min_add;
-}
-
-/*
- * See when to acknowledge what was taken, @answer to a packet with @flags the last of it. True:
- * the source waits for it.
- */
-static inline bool uet_ack_schedule(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t flags,
-				    const struct uet_pds_answer *answer)
-{
-	if (flags & (UET_PDS_F_AR | UET_PDS_F_SYN) || pdc->ack_gen >= pds->cfg.ack_trigger) {
-		pdc->ack_due = true;
-		uet_pdc_urge(pds, pdc);
-		return true;
-	}
-	if (answer->complete) {
-		pdc->ack_due = true;
-		uet_pdc_pend(pds, pdc);
-	}
-	return false;
-}
 
 /* CACK has moved: acknowledge once more if the source waits for it. */
 void uet_ack_advance(struct uet_pds *pds, struct uet_pdc *pdc);

@@ -5,6 +5,7 @@
  * per cent of the base RTT, and sources that differ by so much share a link unevenly. The least
  * of several does not.
  */
+#include "pds/batch.h"
 #include "pds/pdc.h"
 
 void uet_probe_consider(struct uet_pds *pds, struct uet_pdc *pdc)

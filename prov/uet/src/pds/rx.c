@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "pds/ack.h"
 #include "pds/cp.h"
 
 #include <errno.h>

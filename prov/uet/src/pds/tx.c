@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "pds/batch.h"
 #include "pds/pdc.h"
 
 #include <errno.h>
@@ -10,6 +11,10 @@
  * take one, so that whole first windows would collide on some links while others lie idle.
  */
 #define SYN_BURST	16u
+
+/* What an idle PDC to a peer of its own needs: itself, its ring, its CCC. */
+_Static_assert(sizeof(struct uet_pdc) + UET_PDS_RING_MIN * sizeof(struct uet_txd) +
+	       sizeof(struct uet_ccc) <= 2048, "an idle PDC is small");
 
 /* ---- ring ---- */
 
@@ -184,8 +189,8 @@ struct uet_nic_tx *uet_tx_describe(struct uet_pds *pds, const struct uet_addr *d
 }
 
 /* The PDS header of a packet of @pdc that is not the usual one. */
-static uet_noinline void put_header(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t *buf, uint8_t type,
-		       uint32_t psn, uint8_t next_hdr, uint8_t flags)
+static uet_noinline void put_header(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t *buf,
+				    uint8_t type, uint32_t psn, uint8_t next_hdr, uint8_t flags)
 {
 	struct uet_pds_hdr h = {
 		.type = type,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* UUD (UEC 3.5.7): datagrams, sent once and never answered. */
+#include "pds/batch.h"
 #include "pds/pdc.h"
 
 #include <errno.h>

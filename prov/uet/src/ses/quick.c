@@ -17,8 +17,8 @@ struct quick {
 	size_t avail;		/* bytes at payload */
 };
 
-static uet_always_inline void answer_with(const struct quick *q, uint8_t opcode, uint8_t rc, uint32_t modified,
-			struct uet_pds_answer *answer)
+static uet_always_inline void answer_with(const struct quick *q, uint8_t opcode, uint8_t rc,
+					  uint32_t modified, struct uet_pds_answer *answer)
 {
 	answer->complete = opcode != UET_RESP_NO_RESPONSE;
 	answer->next_hdr = UET_HDR_RESPONSE;
@@ -33,14 +33,14 @@ static bool is_for_us(const struct uet_ses *ses, const struct quick *q)
 	       (!(q->req.flags & UET_SES_F_REL) || q->req.job_id == ses->cfg.job_id);
 }
 
-/* Is no message open on the PDC of @rx that the packet could be part of, or could end? */
-static bool is_alone(const struct uet_pds_rx *rx, const struct quick *q)
+/* Is no message open on the PDC of @rx that a packet of @message_id is part of, or ends? */
+static bool is_alone(const struct uet_pds_rx *rx, uint16_t message_id)
 {
 	const struct uet_ses_flow *flow = *uet_pdc_upper(rx->pdc);
 
 	if (uet_likely(!flow || uet_list_empty(&flow->open)))
 		return true;
-	return rx->mode == UET_MODE_RUD && !uet_ses_in_find(rx->pdc, q->req.message_id);
+	return rx->mode == UET_MODE_RUD && !uet_ses_in_find(rx->pdc, message_id);
 }
 
 /* ---- sends ---- */
@@ -54,7 +54,8 @@ static bool send_whole(struct uet_ses *ses, const struct uet_pds_rx *pds_rx, con
 	struct uet_ses_rx_result res;
 	struct uet_ses_rx *rx;
 
-	if (!rxq || q->req.buffer_offset || len > q->avail || !is_alone(pds_rx, q))
+	if (!rxq || q->req.buffer_offset || len > q->avail ||
+	    !is_alone(pds_rx, q->req.message_id))
 		return false;
 	rx = uet_ses_match_peek(rxq, queue, q->req.match_bits, pds_rx->src, q->req.initiator);
 	if (!rx || rx->multi || rx->mem || rx->len < len)
@@ -126,13 +127,13 @@ static const struct uet_ses_region *region_of(const struct uet_ses *ses, const s
 	return region;
 }
 
-static void put(const struct uet_ses_region *region, uint64_t off, const struct quick *q,
+static void put(const struct uet_ses_region *region, uint64_t off, const uint8_t *payload,
 		uint32_t len)
 {
 	if (uet_likely(region->iov_cnt == 1 && len > 0))
-		memcpy((char *)region->iov[0].iov_base + off, q->payload, len);
+		memcpy((char *)region->iov[0].iov_base + off, payload, len);
 	else
-		uet_ses_region_put(region, off, q->payload, len);
+		uet_ses_region_put(region, off, payload, len);
 }
 
 static bool write_whole(struct uet_ses *ses, const struct uet_pds_rx *rx, const struct quick *q,
@@ -143,12 +144,13 @@ static bool write_whole(struct uet_ses *ses, const struct uet_pds_rx *rx, const 
 	uint32_t len = q->req.request_length;
 	bool has_data = q->req.flags & UET_SES_F_HD;
 
-	if (!uet_ses_rxq_at(ses, q->req.resource_index) || len > q->avail || !is_alone(rx, q))
+	if (!uet_ses_rxq_at(ses, q->req.resource_index) || len > q->avail ||
+	    !is_alone(rx, q->req.message_id))
 		return false;
 	region = region_of(ses, q);
 	if (!region)
 		return false;
-	put(region, q->req.buffer_offset - region->base, q, len);
+	put(region, q->req.buffer_offset - region->base, q->payload, len);
 	answer_with(q, UET_RESP_DEFAULT, UET_RC_OK, len, answer);
 	event = (struct uet_ses_rma_event){
 		.opcode = UET_OP_WRITE,
@@ -201,7 +203,8 @@ static bool is_known(const struct uet_pds_rx *rx)
 }
 
 /* Place the bytes of a packet in the midst of @in, and count them, if they are as they must be. */
-static uet_always_inline bool place(struct uet_ses_in *in, const struct quick *q, struct uet_pds_answer *answer)
+static uet_always_inline bool place(struct uet_ses_in *in, const struct quick *q,
+				    struct uet_pds_answer *answer)
 {
 	uint32_t off = q->req.message_offset, len = q->req.payload_length;
 	uint64_t end = (uint64_t)off + len;
@@ -211,7 +214,7 @@ static uet_always_inline bool place(struct uet_ses_in *in, const struct quick *q
 	    end > in->request_length || last != (end == in->request_length))
 		return false;
 	if (in->state == UET_IN_RMA)
-		put(in->region, in->buffer_offset - in->region->base + off, q, len);
+		put(in->region, in->buffer_offset - in->region->base + off, q->payload, len);
 	else if (off < in->rx->len)
 		uet_ses_rx_write(in->rx, off, q->payload, uet_min_u64(len, in->rx->len - off));
 	in->received += len;
