@@ -55,6 +55,12 @@ void uet_timer_del(struct uet_timers *set, struct uet_timer *timer);
  */
 void uet_timers_run(struct uet_timers *set, uint64_t now, void *arg);
 
+/* May uet_timers_run have work at @now? */
+static inline bool uet_timers_due(const struct uet_timers *set, uint64_t now)
+{
+	return set->count > 0 && set->heap[0]->key <= now;
+}
+
 /* Earliest time at which uet_timers_run may have work; UET_TIME_NEVER if none. */
 uint64_t uet_timers_next(const struct uet_timers *set);
 

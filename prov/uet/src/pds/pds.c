@@ -236,6 +236,20 @@ static void rx_one(struct uet_pds *pds, const struct uet_nic_rx *p)
 		pds->stats.drop_unsupported++;
 }
 
+/* Pump what is ready, if anything may be: mostly nothing is. */
+static inline void pump_ready(struct uet_pds *pds)
+{
+	if (!uet_list_empty(&pds->ready) || !uet_list_empty(&pds->rudi.repeat) ||
+	    !uet_list_empty(&pds->rudi.queue))
+		uet_tx_pump_ready(pds);
+}
+
+static inline void flush(struct uet_pds *pds)
+{
+	if (pds->batch.count)
+		uet_batch_flush(pds);
+}
+
 void uet_pds_rx(struct uet_pds *pds, const struct uet_nic_rx *pkts, int n, uint64_t now)
 {
 	int i;
@@ -244,7 +258,7 @@ void uet_pds_rx(struct uet_pds *pds, const struct uet_nic_rx *pkts, int n, uint6
 	for (i = 0; i < n; i++)
 		if (!uet_rx_quick(pds, &pkts[i]))
 			rx_one(pds, &pkts[i]);
-	uet_tx_pump_ready(pds);
+	pump_ready(pds);
 }
 
 /* Send ACKs and CLEAR_CMDs that are pending; unless @all only those that a peer waits for. */
@@ -271,17 +285,21 @@ static void send_pending(struct uet_pds *pds, bool all)
 void uet_pds_progress(struct uet_pds *pds, uint64_t now, bool idle)
 {
 	pds->now = now;
-	uet_batch_flush(pds);
+	flush(pds);
 	/* While packets wait to be received, a time-out may only be a late answer. */
 	if (idle || now >= pds->timers_by) {
-		uet_timers_run(&pds->timers, now, pds);
+		if (uet_timers_due(&pds->timers, now))
+			uet_timers_run(&pds->timers, now, pds);
 		pds->timers_by = now + pds->cfg.cms.rto_min;
 	}
-	uet_acked_deliver(pds);
-	uet_tx_pump_ready(pds);
-	send_pending(pds, idle);
-	uet_credit_run(pds);
-	uet_batch_flush(pds);
+	if (!uet_list_empty(&pds->finished))
+		uet_acked_deliver(pds);
+	pump_ready(pds);
+	if (!uet_list_empty(&pds->pending))
+		send_pending(pds, idle);
+	if (uet_unlikely(uet_credit_on(&pds->cfg)))
+		uet_credit_run(pds);
+	flush(pds);
 }
 
 void uet_pds_flush(struct uet_pds *pds)
