@@ -256,6 +256,7 @@ static void guaranteed_answers_go_alone_and_hold_cack(void **state)
 	}
 	assert_true(raw_silent(&r));
 	assert_int_equal(s.end[1].pds->storeds.used - 1 + !s.end[1].pds->spare, 4);
+	assert_int_equal(sim_pdc(&s, 1)->stored_due, 0);
 
 	/* A repetition brings the same answer again. */
 	raw_request(&r, m, 1, 2, UET_PDS_F_RETX | UET_PDS_F_AR, 0);
@@ -264,6 +265,7 @@ static void guaranteed_answers_go_alone_and_hold_cack(void **state)
 	assert_int_equal(h.offset, 2);
 	assert_true(h.flags & UET_PDS_F_RETX);
 	assert_int_equal(uet_get_be32(ses + 8), 1);
+	assert_int_equal(sim_pdc(&s, 1)->stored_due, 0);
 
 	/* CLEAR up to 2 in a request, to 4 in a CLEAR_CMD; then CACK is free. */
 	raw_request(&r, plain, 0, 5, UET_PDS_F_AR, 2);

@@ -186,16 +186,35 @@ static bool send_stored(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_sto
 	if (!emit(pds, pdc, &ack))
 		return false;
 	st->due = false;
+	pdc->stored_due--;
 	return true;
+}
+
+static struct uet_stored *stored_at(struct uet_list *pos)
+{
+	return uet_list_entry(pos, struct uet_stored, link);
+}
+
+/* The first stored answer that is due, of which there is one. They are mostly the last ones. */
+static struct uet_list *first_due(const struct uet_pdc *pdc)
+{
+	struct uet_list *pos = pdc->stored.prev;
+	uint32_t left = pdc->stored_due - stored_at(pos)->due;
+
+	while (left) {
+		pos = pos->prev;
+		left -= stored_at(pos)->due;
+	}
+	return pos;
 }
 
 bool uet_ack_send(struct uet_pds *pds, struct uet_pdc *pdc)
 {
-	struct uet_list *pos;
+	struct uet_list *pos = pdc->stored_due ? first_due(pdc) : &pdc->stored;
 
 	/* In the order of PSNs, as ROD wants. */
-	uet_list_for_each(pos, &pdc->stored) {
-		struct uet_stored *st = uet_list_entry(pos, struct uet_stored, link);
+	for (; pos != &pdc->stored && pdc->stored_due; pos = pos->next) {
+		struct uet_stored *st = stored_at(pos);
 
 		if (!st->due)
 			continue;
@@ -324,6 +343,7 @@ void uet_ack_repeat(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_p
 	};
 
 	if (st) {
+		pdc->stored_due += !st->due;
 		st->due = true;
 		st->asked = true;
 		st->flags = ack.flags;

@@ -201,6 +201,7 @@ struct uet_pdc {
 	uint64_t rx_bytes;
 	struct uet_bitmap rx_bits; /* PSNs [rx_next, rx_cack + 1024] */
 	struct uet_list stored;	/* struct uet_stored */
+	uint32_t stored_due;	/* those of them that are due */
 	struct uet_list storing; /* in pds->storing while stored is not empty */
 
 	/* The ACK in preparation. */

@@ -40,6 +40,7 @@ struct uet_stored *uet_rx_stored(const struct uet_pdc *pdc, uint32_t psn)
 static void free_stored(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_stored *st)
 {
 	uet_list_del(&st->link);
+	pdc->stored_due -= st->due;
 	uet_pool_put(&pds->storeds, st);
 	if (uet_list_empty(&pdc->stored))
 		uet_list_del(&pdc->storing);
@@ -77,6 +78,7 @@ static void store(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint8_
 	st->psn = psn;
 	st->due = true;
 	st->asked = false;
+	pdc->stored_due++;
 	st->flags = flags;
 	st->next_hdr = answer->next_hdr;
 	st->len = answer->len;
