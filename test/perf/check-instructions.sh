@@ -10,12 +10,13 @@
 #
 #   tagged, write          a message of 64 bytes: sending, receiving, its part of the ACK; 64 at a time
 #   tagged-lone, ...       the same alone: with an ACK, and polls, of its own
+#   unexpected             tagged, but receives are posted when the messages are there
 #   tagged-packet, ...     each further packet of a long message; its bytes are not counted
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 recorded=$here/instructions.txt
 known=gcc-12-x86_64
-usage() { sed -n '4,13s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '4,14s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
 record=0
 if [[ ${1:-} == --record ]]; then record=1; shift; fi
@@ -67,7 +68,7 @@ awk '
 	NR == FNR { if ($1 != "#") was[$1] = $2; next }
 	FNR == 1 { printf "%-24s %9s %9s %8s\n", "instructions", "now", "recorded", "bar" }
 	{
-		bar = $1 ~ /lone/ ? 0 : $1 ~ /packet/ ? 350 : 600
+		bar = $1 ~ /lone|unexp/ ? 0 : $1 ~ /packet/ ? 350 : 600
 		printf "%-24s %9d %9s %8s", $1, $2, $1 in was ? was[$1] : "-", bar ? bar : "-"
 		if (!($1 in was) || $2 > was[$1] * 1.02) {
 			printf "   TOO MANY"

@@ -50,6 +50,7 @@ struct plan {
 	uint8_t mode;		/* enum uet_pds_mode */
 	uint8_t cc;		/* enum uet_cms_algorithm */
 	uint8_t opcode;		/* UET_OP_TAGGED_SEND or UET_OP_WRITE */
+	bool late;		/* sends: receives are posted when all has arrived */
 };
 
 static struct side sides[2];
@@ -290,7 +291,7 @@ static void post(const struct plan *plan, uint64_t tag, size_t len)
 {
 	struct uet_ses_tx *tx;
 
-	if (plan->opcode == UET_OP_TAGGED_SEND)
+	if (plan->opcode == UET_OP_TAGGED_SEND && !plan->late)
 		post_recv(tag, len);
 	tx = gate_tx_get(&sides[0]);
 	tx->dest.addr = sides[1].nic.addr;
@@ -315,6 +316,8 @@ static void repeat(const struct plan *plan, uint32_t rounds, uint32_t burst, siz
 		for (j = 0; j < burst; j++)
 			post(plan, j, len);
 		settle();
+		for (j = 0; plan->late && j < burst; j++)
+			post_recv(j, len);
 	}
 	if (sides[0].sent - before != rounds * burst)
 		abort();
@@ -340,8 +343,10 @@ static void measure(const struct plan *plan)
 	side_open(&sides[1], plan, 2);
 	sides[0].peer = &sides[1];
 	sides[1].peer = &sides[0];
-	count(plan, kind, 16, WINDOW, 64);
+	count(plan, plan->late ? "unexpected" : kind, 16, WINDOW, 64);
 	printf(" %u -\n", 16 * WINDOW);
+	if (plan->late)
+		goto close;
 	snprintf(text, sizeof(text), "%s-lone", kind);
 	count(plan, text, 64, 1, 64);
 	printf(" 64 -\n");
@@ -351,6 +356,7 @@ static void measure(const struct plan *plan)
 	snprintf(text, sizeof(text), "%s-packet", kind);
 	count(plan, text, 4, 1, LONG_PKTS * MTU);
 	printf(" %u .%s-%s\n", 4 * (LONG_PKTS - SHORT_PKTS), kind, plan->name);
+close:
 	side_close(&sides[0]);
 	side_close(&sides[1]);
 }
@@ -378,14 +384,16 @@ static void print_compiler(void)
 int main(void)
 {
 	static const struct plan plans[] = {
-		{ "rud-none", UET_MODE_RUD, UET_CMS_NONE, UET_OP_TAGGED_SEND },
-		{ "rod-none", UET_MODE_ROD, UET_CMS_NONE, UET_OP_TAGGED_SEND },
-		{ "rud-nscc", UET_MODE_RUD, UET_CMS_NSCC, UET_OP_TAGGED_SEND },
-		{ "rod-nscc", UET_MODE_ROD, UET_CMS_NSCC, UET_OP_TAGGED_SEND },
-		{ "rud-none", UET_MODE_RUD, UET_CMS_NONE, UET_OP_WRITE },
-		{ "rod-none", UET_MODE_ROD, UET_CMS_NONE, UET_OP_WRITE },
-		{ "rud-nscc", UET_MODE_RUD, UET_CMS_NSCC, UET_OP_WRITE },
-		{ "rod-nscc", UET_MODE_ROD, UET_CMS_NSCC, UET_OP_WRITE },
+		{ "rud-none", UET_MODE_RUD, UET_CMS_NONE, UET_OP_TAGGED_SEND, false },
+		{ "rod-none", UET_MODE_ROD, UET_CMS_NONE, UET_OP_TAGGED_SEND, false },
+		{ "rud-nscc", UET_MODE_RUD, UET_CMS_NSCC, UET_OP_TAGGED_SEND, false },
+		{ "rod-nscc", UET_MODE_ROD, UET_CMS_NSCC, UET_OP_TAGGED_SEND, false },
+		{ "rud-none", UET_MODE_RUD, UET_CMS_NONE, UET_OP_WRITE, false },
+		{ "rod-none", UET_MODE_ROD, UET_CMS_NONE, UET_OP_WRITE, false },
+		{ "rud-nscc", UET_MODE_RUD, UET_CMS_NSCC, UET_OP_WRITE, false },
+		{ "rod-nscc", UET_MODE_ROD, UET_CMS_NSCC, UET_OP_WRITE, false },
+		{ "rud-none", UET_MODE_RUD, UET_CMS_NONE, UET_OP_TAGGED_SEND, true },
+		{ "rod-nscc", UET_MODE_ROD, UET_CMS_NSCC, UET_OP_TAGGED_SEND, true },
 	};
 	size_t i;
 
