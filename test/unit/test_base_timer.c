@@ -67,6 +67,8 @@ static void one_timer(void **state)
 	uet_timer_init(&p.timer, count_fn);
 	uet_timer_set(&set, &p.timer, 100);
 	assert_int_equal(uet_timers_next(&set), 100);
+	assert_false(uet_timers_due(&set, 99));
+	assert_true(uet_timers_due(&set, 100));
 	uet_timers_run(&set, 99, &set);
 	assert_int_equal(p.fired, 0);
 	uet_timers_run(&set, 100, &set);
@@ -74,6 +76,7 @@ static void one_timer(void **state)
 	assert_int_equal(p.at, 100);
 	uet_timers_run(&set, 1000, &set);
 	assert_int_equal(p.fired, 1);
+	assert_false(uet_timers_due(&set, UET_TIME_NEVER));
 	assert_true(uet_timers_next(&set) == UET_TIME_NEVER);
 	uet_timer_set(&set, &p.timer, 0);	/* time 0 is a time like others */
 	uet_timers_run(&set, 0, &set);

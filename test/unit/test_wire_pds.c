@@ -689,6 +689,39 @@ static void psn_arithmetic_wraps(void **state)
 			 UET_ACK_REQ_CLOSE);
 }
 
+/* The short ways say of random bytes, and write, what the long ones do. */
+static void brief_requests(void **state)
+{
+	struct uet_pds_hdr h, q;
+	struct uet_rand r;
+	uint8_t buf[UET_PDS_MAX_LEN], a[UET_PDS_MAX_LEN], b[UET_PDS_MAX_LEN];
+	size_t k;
+	int i, n, usual = 0;
+
+	(void)state;
+	uet_rand_seed(&r, 5);
+	for (i = 0; i < 20000; i++) {
+		for (k = 0; k < sizeof(buf); k++)
+			buf[k] = (uint8_t)uet_rand_u32(&r);
+		n = uet_pds_unpack(&h, buf, sizeof(buf));
+		if (n < 0 || (h.type != UET_PDS_RUD_REQ && h.type != UET_PDS_ROD_REQ) ||
+		    h.flags & UET_PDS_F_SYN) {
+			assert_false(uet_pds_req_get(&q, buf, sizeof(buf)));
+			continue;
+		}
+		usual++;
+		memset(&q, 0, sizeof(q));
+		assert_true(uet_pds_req_get(&q, buf, UET_PDS_REQ_LEN));
+		assert_memory_equal(&q, &h, sizeof(h));
+		assert_false(uet_pds_req_get(&q, buf, UET_PDS_REQ_LEN - 1));
+		assert_int_equal(uet_pds_pack(&h, a), UET_PDS_REQ_LEN);
+		uet_pds_req_put(b, h.type, h.next_hdr, h.flags, h.offset, h.psn, h.spdcid,
+				h.dpdcid);
+		assert_memory_equal(a, b, UET_PDS_REQ_LEN);
+	}
+	assert_true(usual > 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -700,6 +733,7 @@ int main(void)
 		cmocka_unit_test(byte_round_trip),
 		cmocka_unit_test(reserved_bits_are_ignored),
 		cmocka_unit_test(psn_arithmetic_wraps),
+		cmocka_unit_test(brief_requests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

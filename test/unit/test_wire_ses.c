@@ -614,6 +614,78 @@ static void extensions_after_short_formats(void **state)
 	assert_int_equal(uet_ses_req_unpack(&r, q.format, out, 67), -EBADMSG);
 }
 
+/* The short ways say of random bytes what the long ones say. */
+static void brief_headers(void **state)
+{
+	struct uet_ses_brief b;
+	struct uet_ses_req q;
+	struct uet_rand r;
+	uint8_t buf[UET_SES_STD_LEN], out[UET_SES_REQ_MAX_LEN];
+	int i;
+
+	(void)state;
+	uet_rand_seed(&r, 6);
+	for (i = 0; i < 20000; i++) {
+		size_t k;
+		bool usual;
+
+		for (k = 0; k < sizeof(buf); k++)
+			buf[k] = (uint8_t)uet_rand_u32(&r);
+		buf[0] = i % 2 ? UET_OP_TAGGED_SEND : UET_OP_WRITE;
+		assert_int_equal(uet_ses_req_unpack(&q, UET_HDR_REQUEST_STD, buf, sizeof(buf)), 44);
+		usual = q.version == 0 && !q.ie;
+		assert_int_equal(uet_ses_brief_unpack(&b, UET_HDR_REQUEST_STD, buf, sizeof(buf)),
+				 usual);
+		assert_false(uet_ses_brief_unpack(&b, UET_HDR_REQUEST_STD, buf, 43));
+		assert_false(uet_ses_brief_unpack(&b, UET_HDR_REQUEST_MEDIUM, buf, sizeof(buf)));
+		if (!usual)
+			continue;
+		uet_ses_brief_unpack(&b, UET_HDR_REQUEST_STD, buf, sizeof(buf));
+		assert_int_equal(b.opcode, q.opcode);
+		assert_int_equal(b.ri_generation, q.ri_generation);
+		assert_int_equal(b.message_id, q.message_id);
+		assert_int_equal(b.job_id, q.job_id);
+		assert_int_equal(b.pid_on_fep, q.pid_on_fep);
+		assert_int_equal(b.resource_index, q.resource_index);
+		assert_true(b.buffer_offset == q.buffer_offset && b.match_bits == q.match_bits);
+		assert_int_equal(b.initiator, q.initiator);
+		assert_int_equal(b.request_length, q.request_length);
+		assert_int_equal(!!(b.flags & UET_SES_F_SOM), q.som);
+		assert_int_equal(!!(b.flags & UET_SES_F_EOM), q.eom);
+		if (q.som) {
+			assert_true(!q.hd || b.header_data == q.header_data);
+			b.header_data = q.hd ? b.header_data : 0;
+		} else {
+			assert_int_equal(b.payload_length, q.payload_length);
+			assert_int_equal(b.message_offset, q.message_offset);
+			b.flags &= (uint8_t)~UET_SES_F_HD;
+		}
+		assert_int_equal(uet_ses_req_pack(&q, out), 44);
+		uet_ses_brief_pack(&b, buf);
+		assert_memory_equal(buf, out, 44);
+		assert_true(uet_ses_brief_same(buf, out));
+		k = uet_rand_u32(&r) % 44;
+		out[k] ^= 1;
+		assert_int_equal(uet_ses_brief_same(buf, out), k >= 32 && k < 40);
+	}
+}
+
+static void brief_response(void **state)
+{
+	struct uet_ses_resp q = {
+		.format = UET_HDR_RESPONSE, .list = UET_LIST_OVERFLOW, .opcode = UET_RESP_RESPONSE,
+		.return_code = UET_RC_TOO_LONG, .message_id = 0x1234, .job_id = 0xabcdef,
+		.modified_length = 0x12345678,
+	};
+	uint8_t a[20], b[20];
+
+	(void)state;
+	assert_int_equal(uet_ses_resp_pack(&q, a), UET_SES_RESP_LEN);
+	uet_ses_resp_put(b, q.list, q.opcode, q.return_code, q.message_id, q.job_id,
+			 q.modified_length);
+	assert_memory_equal(a, b, UET_SES_RESP_LEN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -627,6 +699,8 @@ int main(void)
 		cmocka_unit_test(byte_round_trip),
 		cmocka_unit_test(header_data_flag_where_it_has_no_meaning),
 		cmocka_unit_test(extensions_after_short_formats),
+		cmocka_unit_test(brief_headers),
+		cmocka_unit_test(brief_response),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
