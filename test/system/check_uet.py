@@ -386,8 +386,6 @@ class Checker:
         beyond = len(d.sent) - 1 - cack
         self.need(pkt["pds.ooo_count"] <= max(beyond, 0), "ooo_count %d, only %d are beyond CACK",
                   pkt["pds.ooo_count"], beyond)
-        self.need(self.opt.full or not pkt["pds.restore_cwnd"] and not pkt["pds.rcv_cwnd_pend"],
-                  "receiver penalty without congestion")
         self.need(not pkt["pds.restore_cwnd"] or not pkt["pds.rcv_cwnd_pend"],
                   "a receiver penalty that is over")
         self.check_rcvd_bytes(pkt, d, cack)
@@ -544,7 +542,6 @@ def main():
     parser.add_argument("--ecn", type=int, default=2, help="ECN bits of requests")
     parser.add_argument("--need", default="", help="kinds of packet that must occur: A,B")
     parser.add_argument("--retx", action="store_true", help="there must be retransmissions")
-    parser.add_argument("--full", action="store_true", help="receive buffers may fill up")
     options = parser.parse_args()
     checker = Checker(options)
     if options.log:
