@@ -333,11 +333,12 @@ void uet_sim_flow_ep_up(struct uet_sim_ep *ep)
 		if (f->src == ep->index && f->state == UET_SIM_PLANNED && !f->chained &&
 		    f->start <= now)
 			uet_sim_due(sim, now + f->gap, UET_SIM_DUE_FLOW, i);
-		if (f->dst == ep->index && uet_sim_is_send(f) && f->start + f->late <= now &&
-		    may_come(f)) {
-			f->rx_cnt = 0;
+		if (f->dst != ep->index || !uet_sim_is_send(f))
+			continue;
+		/* Once per life of the target: a late copy of a SYN is new to the next one. */
+		f->rx_cnt = 0;
+		if (f->start + f->late <= now && may_come(f))
 			uet_sim_flow_recv(sim, i);
-		}
 	}
 }
 

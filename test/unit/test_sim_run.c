@@ -4,6 +4,7 @@
  * look for is found.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -469,16 +470,16 @@ static void random_faults(void **state)
 	 * Mostly operations that waited for ever for a peer that had been restarted:
 	 * docs/congestion.md.
 	 */
-	static const unsigned int seeds[] = {
+	static const uint64_t seeds[] = {
 		1, 2, 3, 4, 15, 64, 82, 99, 159, 186, 362, 1028, 1412, 1543, 1606, 2160, 2262,
-		40614, 50086, 51121, 53704, 54932, 57150, 59433,
+		40614, 50086, 51121, 53704, 54932, 57150, 59433, 2005453, 1795532086012,
 	};
 	char lines[64];
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < UET_ARRAY_SIZE(seeds); i++) {
-		snprintf(lines, sizeof(lines), "seed=%u; random=true", seeds[i]);
+		snprintf(lines, sizeof(lines), "seed=%" PRIu64 "; random=true", seeds[i]);
 		uet_sim_destroy(run(lines));
 	}
 }
