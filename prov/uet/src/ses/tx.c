@@ -107,7 +107,7 @@ static uet_always_inline void fill_usual(const struct uet_ses *ses, struct uet_s
 	uint32_t n = (uint32_t)uet_min_u64(tx->len - off, ses->cfg.payload_mtu);
 	struct uet_ses_brief req = {
 		.opcode = tx->opcode,
-		.flags = tx->dc | tx->match ? UET_SES_F_DC : 0,
+		.flags = tx->dc || tx->match ? UET_SES_F_DC : 0,
 		.ri_generation = tx->ri_generation,
 		.message_id = tx->message_id,
 		.job_id = ses->cfg.job_id,
