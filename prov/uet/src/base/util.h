@@ -16,7 +16,6 @@
 #define uet_likely(x)	__builtin_expect(!!(x), 1)
 #define uet_unlikely(x)	__builtin_expect(!!(x), 0)
 
-
 /* On paths that every packet takes: worth its place twice, or none in the midst of others. */
 #define uet_always_inline	inline __attribute__((always_inline))
 #define uet_noinline		__attribute__((noinline))

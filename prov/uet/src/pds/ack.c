@@ -299,11 +299,10 @@ void uet_ack_ahead(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pd
 		   const struct uet_pkt *pkt)
 {
 	pdc->ahead_new++;
-	pdc->ack_gen += pkt->wire_len > pds->cfg.ack_min_add ? pkt->wire_len :
-							      pds->cfg.ack_min_add;
+	uet_ack_count(pds, pdc, pkt->wire_len);
 	if (pdc->ahead_new >= HOLE_ACKS && uet_ack_show(pds, pdc))
 		return;
-	if (h->flags & (UET_PDS_F_AR | UET_PDS_F_SYN) || pdc->ack_gen >= pds->cfg.ack_trigger) {
+	if (uet_ack_wanted(pds, pdc, h->flags)) {
 		pdc->ahead_due = true;
 		uet_pdc_urge(pds, pdc);
 	}

@@ -5,6 +5,19 @@
 
 #include "pds/pdc.h"
 
+/* A packet of @wire_len bytes came: add it to ACK_GEN_COUNT. */
+static inline void uet_ack_count(const struct uet_pds *pds, struct uet_pdc *pdc, uint32_t wire_len)
+{
+	pdc->ack_gen += wire_len > pds->cfg.ack_min_add ? wire_len : pds->cfg.ack_min_add;
+}
+
+/* Does the source of a packet with @flags wait for an ACK, or has enough arrived for one? */
+static inline bool uet_ack_wanted(const struct uet_pds *pds, const struct uet_pdc *pdc,
+				  uint8_t flags)
+{
+	return flags & (UET_PDS_F_AR | UET_PDS_F_SYN) || pdc->ack_gen >= pds->cfg.ack_trigger;
+}
+
 /* Take @answer to @psn, which came as @pkt with @flags, as the newest plain one, and count it. */
 static inline void uet_ack_take(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn,
 				uint8_t flags, const struct uet_pkt *pkt,
@@ -19,8 +32,7 @@ static inline void uet_ack_take(struct uet_pds *pds, struct uet_pdc *pdc, uint32
 	pdc->ack_len = answer->len;
 	memcpy(pdc->ack_ses, answer->ses, sizeof(pdc->ack_ses));
 	pdc->ack_cnt++;
-	pdc->ack_gen += pkt->wire_len > pds->cfg.ack_min_add ? pkt->wire_len :
-							      pds->cfg.ack_min_add;
+	uet_ack_count(pds, pdc, pkt->wire_len);
 }
 
 /*
@@ -30,7 +42,7 @@ static inline void uet_ack_take(struct uet_pds *pds, struct uet_pdc *pdc, uint32
 static inline bool uet_ack_schedule(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t flags,
 				    const struct uet_pds_answer *answer)
 {
-	if (flags & (UET_PDS_F_AR | UET_PDS_F_SYN) || pdc->ack_gen >= pds->cfg.ack_trigger) {
+	if (uet_ack_wanted(pds, pdc, flags)) {
 		pdc->ack_due = true;
 		uet_pdc_urge(pds, pdc);
 		return true;
