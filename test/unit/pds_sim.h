@@ -99,6 +99,7 @@ struct sim_end {
 	uint8_t life;		/* restarts so far */
 	uint32_t gone;		/* pdc_gone calls */
 	int gone_err;
+	bool needed;		/* its PDCs stay open without work */
 	uint32_t rx_cnt;
 	uint64_t rod_last[SIM_ENDS];	/* id << 32 | index of the last ROD delivery + 1 */
 	uint32_t rod_back[SIM_ENDS];	/* id of the last ROD return message */

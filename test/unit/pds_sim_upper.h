@@ -260,9 +260,17 @@ static inline void sim_gone(void *upper, struct uet_pdc *pdc, int err)
 	e->gone_err = err;
 }
 
+static inline bool sim_needed(void *upper, const struct uet_pdc *pdc)
+{
+	const struct sim_end *e = upper;
+
+	assert_true(uet_pdc_is_open(pdc));
+	return e->needed;
+}
+
 static const struct uet_pds_upper_ops sim_upper_ops = {
 	.fill = sim_fill, .response = sim_response, .done = sim_done, .rx = sim_rx,
-	.pdc_gone = sim_gone,
+	.pdc_gone = sim_gone, .needed = sim_needed,
 };
 
 #endif /* UET_TEST_PDS_SIM_UPPER_H */

@@ -265,6 +265,37 @@ static void repeated_syn_keeps_pdc_open_for_a_while(void **state)
 	sim_free(&s);
 }
 
+/* The target's wish, and want of room, close a PDC that its owner needs; idleness does not. */
+static void needed_pdc_stays(void **state)
+{
+	struct uet_pds_cfg cfg = sim_cfg();
+	struct sim s;
+
+	(void)state;
+	cfg.idle_close = 20 * MSEC;
+	cfg.target_idle = 1 * SEC;
+	sim_init(&s, 10);
+	sim_add(&s, &cfg);
+	sim_add(&s, &cfg);
+	s.end[0].needed = true;
+	sim_post(&s, 0, 1, UET_MODE_RUD, 1, 10);
+	assert_true(sim_run_done(&s, 1 * MSEC));
+	sim_run_for(&s, 900 * MSEC);
+	assert_int_equal(sim_pdcs(&s, 0), 1);
+	s.end[0].needed = false;
+	sim_run_for(&s, 30 * MSEC);
+	assert_int_equal(sim_pdcs(&s, 0), 0);
+	s.end[0].needed = true;
+	sim_post(&s, 0, 1, UET_MODE_RUD, 1, 10);
+	assert_true(sim_run_done(&s, 1 * MSEC));
+	sim_run_for(&s, 900 * MSEC);
+	assert_int_equal(sim_pdcs(&s, 0), 1);
+	sim_run_for(&s, 200 * MSEC);
+	assert_int_equal(sim_pdcs(&s, 0), 0);
+	assert_int_equal(s.end[0].gone_err, 0);
+	sim_free(&s);
+}
+
 /* The target loses everything while the PDC is idle: nobody above notices. */
 static void restarted_target_is_reopened(void **state)
 {
@@ -687,6 +718,7 @@ int main(void)
 		cmocka_unit_test(failing_close_is_nobodys_business),
 		cmocka_unit_test(late_syn_opens_nothing),
 		cmocka_unit_test(repeated_syn_keeps_pdc_open_for_a_while),
+		cmocka_unit_test(needed_pdc_stays),
 		cmocka_unit_test(restarted_target_is_reopened),
 		cmocka_unit_test(restart_in_the_middle_fails_what_was_begun),
 		cmocka_unit_test(restarted_initiator_replaces_its_pdc),

@@ -31,6 +31,7 @@ struct uet_pdc {
 	struct uet_addr peer;
 	uint8_t mode;
 	bool used;
+	bool closing;			/* as if drained: new messages open another */
 	void *upper;
 };
 
@@ -86,11 +87,12 @@ static struct uet_pdc *stub_pdc(struct uet_pds *pds, const struct uet_addr *peer
 
 		if (!pdc->used)
 			unused = pdc;
-		else if (pdc->mode == mode && uet_addr_equal(&pdc->peer, peer))
+		else if (pdc->mode == mode && !pdc->closing && uet_addr_equal(&pdc->peer, peer))
 			return pdc;
 	}
 	assert_non_null(unused);
 	unused->used = true;
+	unused->closing = false;
 	unused->pds = pds;
 	unused->peer = *peer;
 	unused->mode = mode;
@@ -220,6 +222,11 @@ bool uet_pds_stop(struct uet_pds *pds, struct uet_pds_msg *msg, bool last)
 void **uet_pdc_upper(struct uet_pdc *pdc)
 {
 	return &pdc->upper;
+}
+
+bool uet_pdc_is_open(const struct uet_pdc *pdc)
+{
+	return pdc->used && !pdc->closing;
 }
 
 const struct uet_addr *uet_pdc_peer(const struct uet_pdc *pdc)

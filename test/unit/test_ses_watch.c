@@ -25,7 +25,7 @@ static struct uet_pds_msg *oldest(struct side *s)
 }
 
 /* A send to @to that waits for its RTR. */
-static struct uet_ses_tx *park(struct side *s, const struct uet_addr *to)
+static struct uet_ses_tx *park_in(struct side *s, const struct uet_addr *to, uint8_t mode)
 {
 	struct uet_ses_resp resp = {
 		.format = UET_HDR_RESPONSE, .opcode = UET_RESP_RESPONSE,
@@ -35,12 +35,17 @@ static struct uet_ses_tx *park(struct side *s, const struct uet_addr *to)
 	struct uet_ses_tx *tx;
 	struct stub_pkt p;
 
-	tx = side_send(s, to, UET_MODE_RUD, UET_OP_SEND, 0, data, sizeof(data));
+	tx = side_send(s, to, mode, UET_OP_SEND, 0, data, sizeof(data));
 	stub_next(s->pds, &tx->msg, &p);
 	stub_respond(s->pds, &tx->msg, 0, UET_HDR_RESPONSE, buf, uet_ses_resp_pack(&resp, buf));
 	stub_next(s->pds, &tx->msg, &p);
 	stub_done(s->pds, &tx->msg, 0, 0);
 	return tx;
+}
+
+static struct uet_ses_tx *park(struct side *s, const struct uet_addr *to)
+{
+	return park_in(s, to, UET_MODE_RUD);
 }
 
 /* One question at a time to each peer, for as long as something is awaited. */
@@ -260,6 +265,107 @@ static void forgotten_before_asked(void **state)
 	side_free(s);
 }
 
+static bool needed(const struct side *s, const struct uet_pdc *pdc)
+{
+	return s->pds->ops->needed(s->pds->upper, pdc);
+}
+
+/* The PDC of the send stays open until a question is answered, that of the questions always. */
+static void keeps_open(void **state)
+{
+	struct side *s = new_side();
+	struct uet_addr to = stub_addr(2, 4793);
+	struct uet_ses_tx *tx = park(s, &to);
+	struct uet_pdc *rud = stub_pdc(s->pds, &to, UET_MODE_RUD);
+	struct uet_pdc *rod = stub_pdc(s->pds, &to, UET_MODE_ROD);
+	struct uet_ses_req req = stub_req(UET_OP_DEFERRABLE_RTR, 9, sizeof(data));
+
+	(void)state;
+	assert_true(needed(s, rud));
+	assert_false(needed(s, rod));
+	uet_ses_progress(s->ses, 1);
+	uet_ses_progress(s->ses, 1 + PROBE);
+	uet_ses_progress(s->ses, 1 + PROBE);
+	assert_ptr_equal(oldest(s)->pdc, rod);
+	assert_true(needed(s, rud));
+	assert_true(needed(s, rod));
+	stub_done(s->pds, oldest(s), 0, 0);
+	assert_false(needed(s, rud));
+	assert_true(needed(s, rod));
+	req.initiator_token = tx->token;
+	side_req(s, &to, UET_MODE_RUD, &req, NULL, 0);
+	assert_false(needed(s, rod));
+	uet_ses_progress(s->ses, 2 + PROBE);
+	stub_done(s->pds, oldest(s), 0, 0);
+	side_free(s);
+}
+
+/* A PDC for questions that begins to close, with one of its sends parked. */
+static struct uet_pdc *close_asked(struct side *s, const struct uet_addr *to)
+{
+	struct uet_pdc *rod = stub_pdc(s->pds, to, UET_MODE_ROD);
+
+	park(s, to);
+	answer_question(s, 1, UET_RC_OK);
+	side_pdc_gone(s, to, UET_MODE_RUD, 0);
+	rod->closing = true;
+	uet_ses_progress(s->ses, 1 + 2 * PROBE);
+	uet_ses_progress(s->ses, 1 + 3 * PROBE);
+	uet_ses_progress(s->ses, 1 + 4 * PROBE);
+	assert_true(uet_list_empty(&s->pds->msgs));
+	return rod;
+}
+
+/*
+ * A question does not open a new PDC, perhaps to a new life of the peer, while the close of the
+ * last one may still tell of the old life's end.
+ */
+static void waits_for_close(void **state)
+{
+	struct uet_addr to = stub_addr(2, 4793);
+	struct side *s = new_side();
+	struct uet_pdc *rod = close_asked(s, &to);
+
+	(void)state;
+	s->pds->ops->pdc_gone(s->pds->upper, rod, 0);
+	rod->used = false;
+	assert_int_equal(s->tx_cnt, 0);
+	uet_ses_progress(s->ses, 1 + 4 * PROBE);	/* at once */
+	assert_int_equal(oldest(s)->pdc->mode, UET_MODE_ROD);
+	stub_done(s->pds, oldest(s), 0, 0);
+	assert_int_equal(s->tx_cnt, 0);
+	side_free(s);
+
+	s = new_side();
+	rod = close_asked(s, &to);
+	s->pds->ops->pdc_gone(s->pds->upper, rod, -ECONNRESET);
+	rod->used = false;
+	assert_int_equal(s->tx_cnt, 1);
+	assert_int_equal(s->tx[0].err, -ECONNRESET);
+	side_free(s);
+}
+
+/* What the sends' mode is may change; questions keep to the PDC that they had. */
+static void keeps_mode(void **state)
+{
+	struct uet_addr to = stub_addr(2, 4793);
+	struct side *s = new_side();
+	struct uet_ses_tx *tx;
+
+	(void)state;
+	park_in(s, &to, UET_MODE_ROD);
+	answer_question(s, 1, UET_RC_OK);
+	tx = side_send(s, &to, UET_MODE_RUD, UET_OP_SEND, 0, data, 1);
+	stub_respond_rc(s->pds, &tx->msg, 0, UET_RESP_DEFAULT, UET_RC_OK);
+	stub_done(s->pds, &tx->msg, 0, 0);
+	uet_ses_progress(s->ses, 1 + 2 * PROBE);
+	uet_ses_progress(s->ses, 1 + 3 * PROBE);
+	uet_ses_progress(s->ses, 1 + 3 * PROBE);
+	assert_int_equal(oldest(s)->pdc->mode, UET_MODE_RUD);
+	stub_done(s->pds, oldest(s), 0, 0);
+	side_free(s);
+}
+
 /* When nothing is awaited any more the questions end, one that was under way included. */
 static void ends(void **state)
 {
@@ -297,6 +403,9 @@ int main(void)
 		cmocka_unit_test(done_may_send),
 		cmocka_unit_test(forgotten),
 		cmocka_unit_test(forgotten_before_asked),
+		cmocka_unit_test(keeps_open),
+		cmocka_unit_test(waits_for_close),
+		cmocka_unit_test(keeps_mode),
 		cmocka_unit_test(ends),
 	};
 

@@ -366,6 +366,11 @@ void **uet_pdc_upper(struct uet_pdc *pdc)
 	return &pdc->upper;
 }
 
+bool uet_pdc_is_open(const struct uet_pdc *pdc)
+{
+	return pdc->state == UET_PDC_OPEN;
+}
+
 const struct uet_addr *uet_pdc_peer(const struct uet_pdc *pdc)
 {
 	return &pdc->peer;

@@ -132,6 +132,13 @@ struct uet_pds_upper_ops {
 	 * The upper floor drops what it keeps under it (uet_pdc_upper).
 	 */
 	void (*pdc_gone)(void *upper, struct uet_pdc *pdc, int err);
+
+	/*
+	 * Shall @pdc, an initiator without work for idle_close, stay open all the same? Its loss
+	 * is then how the upper floor learns that the peer was restarted. It is asked again by
+	 * and by; @pdc may close nevertheless, to make room or when its target asks. NULL: never.
+	 */
+	bool (*needed)(void *upper, const struct uet_pdc *pdc);
 };
 
 /* Limits and times; all have documented defaults in ofi/. */
@@ -370,6 +377,9 @@ void uet_pds_each_pdc(const struct uet_pds *pds,
 
 /* Slot for the upper floor's per-PDC state; NULL at first. */
 void **uet_pdc_upper(struct uet_pdc *pdc);
+
+/* Does @pdc take new messages? One that does not is on its way to pdc_gone(). */
+bool uet_pdc_is_open(const struct uet_pdc *pdc);
 
 /* Peer of @pdc: the address its packets come from (port of the SYN packet). */
 const struct uet_addr *uet_pdc_peer(const struct uet_pdc *pdc);

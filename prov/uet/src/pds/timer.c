@@ -104,6 +104,8 @@ static uint64_t run_idle_initiator(struct uet_pds *pds, struct uet_pdc *pdc)
 	}
 	if (pdc->state == UET_PDC_OPEN && !is_over(pds->now, alive_at(pdc), pds->cfg.idle_close))
 		return alive_at(pdc) + pds->cfg.idle_close;
+	if (pdc->state == UET_PDC_OPEN && pds->ops->needed && pds->ops->needed(pds->upper, pdc))
+		return pds->now + pds->cfg.idle_close;
 	if (pdc->state == UET_PDC_OPEN)
 		uet_pdc_drain(pds, pdc);
 	else if (pdc->state == UET_PDC_DRAIN)

@@ -92,6 +92,8 @@ struct uet_ses_watch {
 	struct uet_list ins;		/* struct uet_ses_in.wait */
 	struct uet_ses_note *note;	/* the question under way, or NULL */
 	const struct uet_pdc *pdc;	/* that the last question went over, or NULL */
+	uint8_t mode;			/* of pdc */
+	bool answered;			/* a question that went over pdc */
 	uint64_t ask_at;		/* 0: pause not begun */
 };
 
@@ -116,6 +118,18 @@ void uet_ses_watch_noted(struct uet_ses *ses, struct uet_ses_note *note, int err
  * What is awaited may be of the peer's new life, if there is one: it is asked for again.
  */
 void uet_ses_watch_pdc_gone(struct uet_ses *ses, const struct uet_pdc *pdc, int err);
+
+/*
+ * May the question @note not be posted yet? While the PDC of the last one is closing, another
+ * would open a new PDC, perhaps to a new life of the peer, before that close has told.
+ */
+bool uet_ses_watch_holds(const struct uet_ses_note *note);
+
+/* The question @note is in line at @pdc. */
+void uet_ses_watch_asked(struct uet_ses_note *note, const struct uet_pdc *pdc);
+
+/* PDS upper op: does a watch rest on @pdc? */
+bool uet_ses_watch_needs(void *upper, const struct uet_pdc *pdc);
 
 /* Send the questions that are due. */
 void uet_ses_watch_progress(struct uet_ses *ses, uint64_t now);

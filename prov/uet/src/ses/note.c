@@ -2,6 +2,7 @@
 /*
  * What SES itself has to say to a peer: messages of one packet without payload.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "ses/defer.h"
@@ -44,31 +45,50 @@ void uet_ses_note_drop(struct uet_ses *ses, struct uet_ses_note *note)
  */
 static void goes_over(struct uet_ses_tx *tx)
 {
-	const struct uet_ses_note *note = uet_ses_note_of(tx);
+	struct uet_ses_note *note = uet_ses_note_of(tx);
 
 	if (note->watch)
-		note->watch->pdc = tx->msg.pdc;
+		uet_ses_watch_asked(note, tx->msg.pdc);
+}
+
+/* A question keeps to the mode, and so to the PDC, of the last one. */
+static uint8_t note_mode(const struct uet_ses *ses, const struct uet_ses_note *note)
+{
+	if (note->watch && note->watch->pdc)
+		return note->watch->mode;
+	return uet_ses_side_mode(ses);
+}
+
+static int post(struct uet_ses *ses, struct uet_ses_note *note, uint64_t now)
+{
+	struct uet_list *before = note->tx.link.prev;
+	struct uet_list *link = &note->tx.link;
+
+	uet_list_del(link);
+	note->posted = true;
+	note->tx.mode = note_mode(ses, note);
+	/* Once posted it may end, and be gone, before the call returns. */
+	if (uet_ses_tx_post(ses, &note->tx, now) == 0) {
+		if (ses->active.prev == link)
+			goes_over(&note->tx);
+		return 0;
+	}
+	note->posted = false;
+	uet_list_add_after(before, link);
+	ses->next = uet_min_u64(ses->next, now + ses->cfg.retry_time);
+	return -EAGAIN;
 }
 
 void uet_ses_note_progress(struct uet_ses *ses, uint64_t now)
 {
-	while (!uet_list_empty(&ses->notes)) {
-		struct uet_list *first = uet_list_first(&ses->notes);
-		struct uet_ses_tx *tx = uet_list_entry(first, struct uet_ses_tx, link);
+	struct uet_list *pos = uet_list_first(&ses->notes);
 
-		uet_list_del(first);
-		uet_ses_note_of(tx)->posted = true;
-		tx->mode = uet_ses_side_mode(ses);
-		/* Once posted it may end, and be gone, before the call returns. */
-		if (uet_ses_tx_post(ses, tx, now) == 0) {
-			if (ses->active.prev == first)
-				goes_over(tx);
-			continue;
-		}
-		uet_ses_note_of(tx)->posted = false;
-		uet_list_add_after(&ses->notes, first);
-		ses->next = uet_min_u64(ses->next, now + ses->cfg.retry_time);
-		return;
+	while (pos != &ses->notes) {
+		struct uet_ses_note *note = uet_list_entry(pos, struct uet_ses_note, tx.link);
+
+		pos = pos->next;
+		if (!uet_ses_watch_holds(note) && post(ses, note, now))
+			return;
 	}
 }
 

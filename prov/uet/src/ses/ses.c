@@ -14,6 +14,7 @@ static const struct uet_pds_upper_ops pds_ops = {
 	.done = uet_ses_done,
 	.rx = uet_ses_rx_packet,
 	.pdc_gone = uet_ses_pdc_gone,
+	.needed = uet_ses_watch_needs,
 };
 
 static bool cfg_valid(const struct uet_ses_cfg *cfg)

@@ -2,10 +2,10 @@
 /*
  * Peers from which something is awaited while no packet is under way: a deferred send its RTR, a
  * matched receive the restart of its message. Such a wait may be long, but a dead peer must end
- * it. So each is asked now and then for a sign of life (NO_OP), often enough that the PDC that
- * carries the question never closes for idleness: a peer that lost its memory meanwhile shows by
- * not knowing that PDC any more. A message that is awaited depends on no PDC: its RTR itself is
- * repeated, less often, and tells whether it will ever come.
+ * it. So each is asked now and then for a sign of life (NO_OP), over a PDC that is kept open for
+ * that: a peer that lost its memory meanwhile shows by not knowing that PDC any more. A message
+ * that is awaited depends on no PDC: its RTR itself is repeated, less often, and tells whether
+ * it will ever come.
  */
 #include <errno.h>
 
@@ -28,6 +28,7 @@ static struct uet_ses_watch *get(struct uet_ses *ses, const struct uet_ses_dest 
 	watch->dest = *dest;
 	watch->note = NULL;
 	watch->pdc = NULL;
+	watch->answered = false;
 	watch->ask_at = 0;
 	uet_list_init(&watch->sends);
 	uet_list_init(&watch->ins);
@@ -160,6 +161,7 @@ void uet_ses_watch_noted(struct uet_ses *ses, struct uet_ses_note *note, int err
 	if (!watch)
 		return;
 	watch->note = NULL;
+	watch->answered = watch->pdc && !err;
 	watch->ask_at = 0;
 	ses->next = 0;
 	if (err)
@@ -168,17 +170,65 @@ void uet_ses_watch_noted(struct uet_ses *ses, struct uet_ses_note *note, int err
 		turn_away(ses, watch, note->tx.rc);
 }
 
+bool uet_ses_watch_holds(const struct uet_ses_note *note)
+{
+	return note->watch && note->watch->pdc && !uet_pdc_is_open(note->watch->pdc);
+}
+
+void uet_ses_watch_asked(struct uet_ses_note *note, const struct uet_pdc *pdc)
+{
+	struct uet_ses_watch *watch = note->watch;
+
+	if (watch->pdc != pdc)
+		watch->answered = false;
+	watch->pdc = pdc;
+	watch->mode = note->tx.mode;
+}
+
+/* The PDC over which @tx, a send that waits, went, while that one is there. */
+static const struct uet_pdc **went_over(struct uet_ses_tx *tx)
+{
+	return tx->rndv ? &tx->rndv->pdc : &tx->defer_pdc;
+}
+
+/*
+ * Between two PDCs that follow each other a restart of the peer would show nowhere. So that of the
+ * questions stays, and that of a send until a question has been answered.
+ */
+bool uet_ses_watch_needs(void *upper, const struct uet_pdc *pdc)
+{
+	const struct uet_ses *ses = upper;
+	const struct uet_list *pos, *send;
+
+	uet_list_for_each(pos, &ses->watches) {
+		const struct uet_ses_watch *watch = uet_list_entry(pos, struct uet_ses_watch, link);
+
+		if (idle(watch))
+			continue;
+		if (watch->pdc == pdc)
+			return true;
+		if (watch->answered)
+			continue;
+		uet_list_for_each(send, &watch->sends)
+			if (*went_over(uet_list_entry(send, struct uet_ses_tx, link)) == pdc)
+				return true;
+	}
+	return false;
+}
+
 /* Forget that @watch or what waits there depends on @pdc. Returns whether anything did. */
 static bool depends(struct uet_ses_watch *watch, const struct uet_pdc *pdc)
 {
 	bool any = watch->pdc == pdc;
 	struct uet_list *pos;
 
-	if (any)
+	if (any) {
 		watch->pdc = NULL;
+		watch->answered = false;
+	}
 	uet_list_for_each(pos, &watch->sends) {
-		struct uet_ses_tx *tx = uet_list_entry(pos, struct uet_ses_tx, link);
-		const struct uet_pdc **over = tx->rndv ? &tx->rndv->pdc : &tx->defer_pdc;
+		const struct uet_pdc **over = went_over(uet_list_entry(pos, struct uet_ses_tx,
+								       link));
 
 		if (*over != pdc)
 			continue;
@@ -196,7 +246,13 @@ void uet_ses_watch_pdc_gone(struct uet_ses *ses, const struct uet_pdc *pdc, int 
 		struct uet_ses_watch *watch = uet_list_entry(pos, struct uet_ses_watch, link);
 
 		pos = pos->next;
-		if (!depends(watch, pdc) || !err)
+		if (!depends(watch, pdc))
+			continue;
+		/* The next PDC had better follow soon. */
+		if (!watch->answered)
+			watch->ask_at = 1;
+		ses->next = 0;
+		if (!err)
 			continue;
 		fail(ses, watch, err);
 		pos = uet_list_first(&ses->watches);
