@@ -320,7 +320,7 @@ static uint64_t check_flight(struct uet_pds *pds, struct uet_pdc *pdc)
  */
 static bool may_ask(const struct uet_pdc *pdc)
 {
-	return pdc->mode == UET_MODE_RUD && pdc->peer_id && pdc->ccc->cms.rtt.srtt &&
+	return pdc->peer_id && pdc->ccc->cms.rtt.srtt &&
 	       !uet_list_empty(&pdc->queue) && !pdc->hold_cnt;
 }
 
