@@ -69,16 +69,16 @@ static void last_packet_of_window_is_known(void **state)
 
 	(void)state;
 	uet_cms_init(&ccc, &cfg);
-	assert_false(uet_cms_wants_ack(&ccc, 2000, 0));
-	assert_true(uet_cms_wants_ack(&ccc, 2001, 0));
+	assert_false(uet_cms_wants_ack(&ccc, 2000, 0, 0));
+	assert_true(uet_cms_wants_ack(&ccc, 2001, 0, 0));
 	uet_cms_on_send(&ccc, 2000, 0);
-	assert_false(uet_cms_wants_ack(&ccc, 1000, 0));
-	assert_true(uet_cms_wants_ack(&ccc, 1001, 0));
+	assert_false(uet_cms_wants_ack(&ccc, 1000, 0, 0));
+	assert_true(uet_cms_wants_ack(&ccc, 1001, 0, 0));
 	/* Alone in a window that is smaller than the packet. */
 	c.window_init = 1000;
 	uet_cms_init(&ccc, &c);
 	assert_true(uet_cms_can_send(&ccc, 1048));
-	assert_true(uet_cms_wants_ack(&ccc, 1048, 0));
+	assert_true(uet_cms_wants_ack(&ccc, 1048, 0, 0));
 }
 
 static void doubles_in_slow_start(void **state)
@@ -269,19 +269,25 @@ static void acks_are_asked_for_when_it_matters(void **state)
 
 	(void)state;
 	uet_cms_init(&ccc, &cfg);
-	assert_false(uet_cms_wants_ack(&ccc, 2000, 16384));
+	assert_false(uet_cms_wants_ack(&ccc, 2000, 0, 16384));
 	uet_cms_on_send(&ccc, 1000, 0);
-	assert_true(uet_cms_wants_ack(&ccc, 2000, 16384));
-	assert_false(uet_cms_wants_ack(&ccc, 1500, 16384));
+	assert_true(uet_cms_wants_ack(&ccc, 2000, 0, 16384));
+	assert_false(uet_cms_wants_ack(&ccc, 1500, 0, 16384));
 
 	uet_cms_init(&ccc, &nscc);
 	uet_cms_on_send(&ccc, 370000, 0);
-	assert_false(uet_cms_wants_ack(&ccc, 1000, 16384));
-	assert_true(uet_cms_wants_ack(&ccc, 1001, 16384));	/* no full packet behind it */
+	assert_false(uet_cms_wants_ack(&ccc, 1000, 0, 16384));
+	assert_true(uet_cms_wants_ack(&ccc, 1001, 0, 16384));	/* no full packet behind it */
 	uet_cms_forget(&ccc, 370000);
 	assert_int_equal(uet_cms_ack_spacing(&ccc, 16384), 8000);
+	/* A small window asks for each quarter of it. */
+	ccc.nscc.cwnd = 40000;
+	assert_false(uet_cms_wants_ack(&ccc, 1000, 8999, 16384));
+	assert_true(uet_cms_wants_ack(&ccc, 1000, 9000, 16384));
+	ccc.nscc.cwnd = 65536;
+	assert_false(uet_cms_wants_ack(&ccc, 1000, 60000, 16384));
 	ccc.nscc.cwnd = 16000;
-	assert_true(uet_cms_wants_ack(&ccc, 1, 16384));
+	assert_true(uet_cms_wants_ack(&ccc, 1, 0, 16384));
 	assert_int_equal(uet_cms_ack_spacing(&ccc, 16384), 0);
 	uet_cms_init(&ccc, &cfg);
 	assert_int_equal(uet_cms_ack_spacing(&ccc, 16384), 0);

@@ -376,8 +376,8 @@ static void credit_decides_alone(void **state)
 	uet_cms_on_send(&ccc, 50000, 1);
 	assert_true(uet_cms_can_send(&ccc, MTU));	/* though the other window is small */
 	assert_int_equal(ccc.rccc.credit, 10000);
-	assert_true(uet_cms_wants_ack(&ccc, 10000, 0));
-	assert_false(uet_cms_wants_ack(&ccc, 1000, 0));
+	assert_true(uet_cms_wants_ack(&ccc, 10000, 0, 0));
+	assert_false(uet_cms_wants_ack(&ccc, 1000, 0, 0));
 	assert_int_equal(uet_cms_ack_spacing(&ccc, 0), 2 * MTU);
 	/* What was given up too early takes no credit when it is in flight again. */
 	uet_cms_on_timeout(&ccc, 50000, 2);

@@ -8,6 +8,7 @@
 #define PACE_PACKETS	2	/* full packets that a burst has at least ... */
 #define PACE_PART	4.0	/* ... else this part of the window */
 #define ACK_PACKETS	2u	/* full packets per ACK of a full window */
+#define ACKS_PER_WINDOW	4u	/* that come at least while a small window is sent */
 #define REOPEN_PART	8.0	/* of the window: free before it is used again ... */
 #define REOPEN_MAX	65536u	/* ... but not more than one call of the kernel takes */
 #define PROBES		8u	/* that find out a base RTT */
@@ -72,12 +73,15 @@ bool uet_cms_allows(const struct uet_cms_ccc *ccc, uint32_t bytes)
 	return uet_cms_window_has(ccc, bytes);
 }
 
-bool uet_cms_wants_ack(const struct uet_cms_ccc *ccc, uint32_t bytes, uint32_t trigger)
+bool uet_cms_wants_ack(const struct uet_cms_ccc *ccc, uint32_t bytes, uint32_t unasked,
+		       uint32_t trigger)
 {
 	uint32_t next = bytes;
 
 	if (has_nscc(ccc)) {
-		if (ccc->nscc.cwnd < trigger)
+		uint64_t part = ccc->nscc.cwnd / ACKS_PER_WINDOW;
+
+		if (ccc->nscc.cwnd < trigger || (part < trigger && unasked + bytes >= part))
 			return true;
 		next = ccc->cfg->mtu;
 	}

@@ -141,9 +141,12 @@ bool uet_cms_is_closed(struct uet_cms_ccc *ccc);
 
 /*
  * Shall a packet of @bytes, about to be sent, ask for its ACK? Yes if the window has no room for
- * another one behind it, or is too small for a target that acknowledges every @trigger bytes.
+ * another one behind it, or is too small for a target that acknowledges every @trigger bytes. One
+ * that is not much larger would run dry each time, so a quarter of it may pass unasked: @unasked
+ * is what has been sent since an ACK was asked for.
  */
-bool uet_cms_wants_ack(const struct uet_cms_ccc *ccc, uint32_t bytes, uint32_t trigger);
+bool uet_cms_wants_ack(const struct uet_cms_ccc *ccc, uint32_t bytes, uint32_t unasked,
+		       uint32_t trigger);
 
 /*
  * Bytes that should lie between two packets that ask for an ACK only because the window is full:

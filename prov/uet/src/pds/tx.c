@@ -326,7 +326,7 @@ static bool is_last_allowed(const struct uet_pds *pds, const struct uet_pdc *pdc
 {
 	if (pdc->tx_next + 1 - pdc->tx_cack > pdc->tx_mpr)
 		return true;
-	return uet_cms_wants_ack(&pdc->ccc->cms, bytes, pds->cfg.ack_trigger) &&
+	return uet_cms_wants_ack(&pdc->ccc->cms, bytes, pdc->ar_bytes, pds->cfg.ack_trigger) &&
 	       !ack_is_near(pds, pdc);
 }
 
