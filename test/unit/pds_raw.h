@@ -188,11 +188,33 @@ static inline void raw_init_target(struct raw *r, struct sim *s, uint8_t mode,
 	r->tpdcid = 0x202;
 }
 
-/* Take the next request as target; learns the initiator's identifiers from the first. */
+/* Drop ACK_REQs that have come, which long silence causes; returns how many. */
+static inline uint32_t raw_hush(struct raw *r)
+{
+	struct uet_pds_hdr h;
+	uint32_t n = 0;
+
+	for (; !raw_silent(r); n++) {
+		const struct sim_pkt *p = r->s->end[r->me].inbox;
+
+		assert_true(uet_pds_unpack(&h, p->data, p->len) > 0);
+		if (h.type != UET_PDS_CP || h.ctl_type != UET_CTL_ACK_REQ)
+			break;
+		raw_take(r, NULL);
+	}
+	return n;
+}
+
+/*
+ * Take the next request as target, and what was asked before it; learns the initiator's
+ * identifiers from the first.
+ */
 static inline struct uet_pds_hdr raw_take_request(struct raw *r)
 {
-	struct uet_pds_hdr h = raw_take(r, NULL);
+	struct uet_pds_hdr h;
 
+	raw_hush(r);
+	h = raw_take(r, NULL);
 	assert_true(uet_pds_is_request(h.type));
 	if (h.flags & UET_PDS_F_SYN) {
 		r->peer_id = h.spdcid;

@@ -17,6 +17,12 @@ static enum sim_verdict data(struct sim *s, int from, int to, const struct uet_p
 	return drop_nth(s, uet_pds_is_request(h->type));
 }
 
+/* With all questions. */
+static enum sim_verdict data_and_cp(struct sim *s, int from, int to, const struct uet_pds_hdr *h)
+{
+	return h->type == UET_PDS_CP ? SIM_DROP : data(s, from, to, h);
+}
+
 static enum sim_verdict ack(struct sim *s, int from, int to, const struct uet_pds_hdr *h)
 {
 	(void)from;
@@ -29,6 +35,11 @@ static enum sim_verdict nack(struct sim *s, int from, int to, const struct uet_p
 	(void)from;
 	(void)to;
 	return drop_nth(s, h->type == UET_PDS_NACK);
+}
+
+static enum sim_verdict nack_and_cp(struct sim *s, int from, int to, const struct uet_pds_hdr *h)
+{
+	return h->type == UET_PDS_CP ? SIM_DROP : nack(s, from, to, h);
 }
 
 static enum sim_verdict cp(struct sim *s, int from, int to, const struct uet_pds_hdr *h)
@@ -138,7 +149,34 @@ static void shut_window_is_not_silent(void **state)
 	}
 }
 
-/* The last packet of all: only the timer notices. */
+/* The last packet of all, its repetition too, or the answer: all that comes before an RTO. */
+static void lost_tail_is_asked_for(void **state)
+{
+	static const struct {
+		sim_filter_fn filter;
+		int64_t lost;
+	} cases[] = { { data, 1 }, { data, 3 }, { ack, 1 }, { ack, 3 } };
+	uint8_t mode;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2 * UET_ARRAY_SIZE(cases); i++) {
+		struct sim s;
+
+		mode = i & 1 ? UET_MODE_ROD : UET_MODE_RUD;
+		sim_two(&s, 4);
+		sim_post(&s, 0, 1, mode, 1, 10);
+		assert_true(sim_run_done(&s, 1 * MSEC));
+		s.filter = cases[i / 2].filter;
+		s.arg[1] = cases[i / 2].lost;
+		sim_post(&s, 0, 1, mode, 1, 10);
+		assert_true(sim_run_done(&s, 4 * MSEC));
+		assert_int_equal(rtos(&s), 0);
+		sim_free(&s);
+	}
+}
+
+/* The last packet of all, and whatever is asked about it: only the timer notices. */
 static void timeouts_back_off(void **state)
 {
 	static const uint64_t rto[] = { 5, 10, 20, 40, 80, 160 };
@@ -150,7 +188,7 @@ static void timeouts_back_off(void **state)
 	sim_two(&s, 4);
 	sim_post(&s, 0, 1, UET_MODE_RUD, 1, 10);
 	assert_true(sim_run_done(&s, 1 * MSEC));
-	s.filter = data;
+	s.filter = data_and_cp;
 	s.arg[1] = 0x3f;
 	start = s.now;
 	sim_post(&s, 0, 1, UET_MODE_RUD, 1, 10);
@@ -261,7 +299,7 @@ static void lost_nack(void **state)
 	s.arg[1] = 1;
 	sim_post(&s, 0, 1, UET_MODE_ROD, 2, 10);
 	uet_pds_flush(s.end[0].pds);
-	s.filter = nack;
+	s.filter = nack_and_cp;
 	s.arg[0] = 0;
 	s.arg[1] = 1;
 	sim_run_for(&s, 2 * MSEC);
@@ -490,6 +528,7 @@ int main(void)
 		cmocka_unit_test(lost_repetition_is_repeated),
 		cmocka_unit_test(reordering_is_tolerated),
 		cmocka_unit_test(shut_window_is_not_silent),
+		cmocka_unit_test(lost_tail_is_asked_for),
 		cmocka_unit_test(timeouts_back_off),
 		cmocka_unit_test(lost_acks),
 		cmocka_unit_test(lost_syn_packets),

@@ -139,6 +139,7 @@ static void refused_rod_packet_is_tried_alone(void **state)
 	assert_true(raw_silent(&r));
 	sim_run_for(&s, 2 * MSEC);
 	assert_int_equal(rel(raw_take_request(&r).psn), 2);
+	raw_hush(&r);
 	assert_true(raw_silent(&r));
 	raw_ack(&r, 2, 2);
 	raw_turn(&r);
@@ -333,6 +334,7 @@ static void busy_target_only_delays_the_time_out(void **state)
 	sim_run_for(&s, 4 * MSEC);
 	raw_nack(&r, UET_NACK_RCVD_SES_PROCG, 1, 0, true);
 	sim_run_for(&s, 9 * MSEC);
+	assert_true(raw_hush(&r) > 0);
 	assert_true(raw_silent(&r));
 	sim_run_for(&s, 2 * MSEC);
 	assert_int_equal(rel(raw_take_request(&r).psn), 1);

@@ -3,7 +3,6 @@
 #include "pds/spray.h"
 
 #define OVERTAKEN	5	/* later packets that arrived before an earlier one is lost */
-#define ASK_PART	8u	/* of the least RTO: what may just be somebody's scheduler */
 #define ASK_BUDGET	8u	/* ACK_REQ packets per run of the timer */
 #define NACK_DOUBLINGS	16u
 #define EAGER_ACKS	64u	/* lazy messages to be sent with AR after a time-out */
@@ -315,13 +314,12 @@ static uint64_t check_flight(struct uet_pds *pds, struct uet_pdc *pdc)
 
 /*
  * Silence that is long for this path, though not as long as an RTO: an ACK is lost, or what it
- * would have answered (as RFC 8985, 7.2, whose probe is data). Where few packets fill the window it
- * is shut then, and nothing goes out that could show which it is.
+ * would have answered (as RFC 8985, 7.2, whose probe is data). Where few packets fill the window,
+ * or at the end of all messages, nothing else goes out that could show which it is.
  */
 static bool may_ask(const struct uet_pdc *pdc)
 {
-	return pdc->peer_id && pdc->ccc->cms.rtt.srtt &&
-	       !uet_list_empty(&pdc->queue) && !pdc->hold_cnt;
+	return pdc->peer_id && pdc->ccc->cms.rtt.srtt && !pdc->hold_cnt;
 }
 
 /* So much silence, ns. */
@@ -330,7 +328,7 @@ static uint64_t suspicious(const struct uet_pds *pds, const struct uet_pdc *pdc)
 	const struct uet_cms_rtt *rtt = &pdc->ccc->cms.rtt;
 	uint64_t wait = uet_max_u64(2 * rtt->srtt, rtt->srtt + uet_rtt_margin(rtt));
 
-	return uet_max_u64(wait, pds->cfg.cms.rto_min / ASK_PART);
+	return uet_max_u64(wait, pds->cfg.cms.rto_min / UET_PDS_ASK_PART);
 }
 
 uint64_t uet_loss_patience(const struct uet_pds *pds, const struct uet_pdc *pdc)
@@ -340,12 +338,15 @@ uint64_t uet_loss_patience(const struct uet_pds *pds, const struct uet_pdc *pdc)
 	return may_ask(pdc) ? uet_min_u64(rto, suspicious(pds, pdc)) : rto;
 }
 
-/* Ask what became of the oldest packet in flight, once per silence. Returns when to do so. */
+/*
+ * Ask what became of the oldest packet in flight; if that, or what it brings, is lost too, ask
+ * again, each time after three times as much silence, until the RTO. Returns when to do so.
+ */
 static uint64_t check_silence(struct uet_pds *pds, struct uet_pdc *pdc)
 {
-	uint64_t due, rto = uet_cms_rto(&pdc->ccc->cms, 0);
 	uint32_t psn = uet_tx_una(pdc);
 	struct uet_txd *d;
+	uint64_t since, due;
 
 	if (!may_ask(pdc))
 		return UET_TIME_NEVER;
@@ -354,15 +355,19 @@ static uint64_t check_silence(struct uet_pds *pds, struct uet_pdc *pdc)
 	if (psn == pdc->tx_next)
 		return UET_TIME_NEVER;
 	d = uet_txd_at(pdc, psn);
-	due = uet_max_u64(d->when, pdc->acked);
-	if (pdc->asked > due || d->retries || suspicious(pds, pdc) >= rto)
+	/* Who has taken a CLOSE_CMD knows nothing that could be asked any more. */
+	if (!d->msg)
 		return UET_TIME_NEVER;
-	due += suspicious(pds, pdc);
+	since = uet_max_u64(d->when, pdc->acked);
+	due = pdc->asked > since ? pdc->asked + 2 * (pdc->asked - since) :
+				   since + suspicious(pds, pdc);
+	if (due >= since + uet_loss_rto(pds, pdc, d->retries))
+		return UET_TIME_NEVER;
 	if (due > pds->now)
 		return due;
 	if (uet_cp_send(pds, pdc, UET_CTL_ACK_REQ, psn, 0))
 		pdc->asked = pds->now;
-	return UET_TIME_NEVER;
+	return pds->now + suspicious(pds, pdc);
 }
 
 /* Refused packets whose pause is over. Returns when the next one is. */

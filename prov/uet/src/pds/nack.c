@@ -36,10 +36,16 @@ void uet_nack_send(struct uet_pds *pds, uint16_t spdcid, const struct uet_pds_hd
 		pdc->nacks->tx[uet_nack_slot(code)]++;
 }
 
-/* Does @h speak of an earlier transmission of a packet that was repeated since? */
-static bool is_outdated(const struct uet_txd *d, const struct uet_pds_hdr *h)
+/*
+ * Does @h speak of an earlier transmission of a packet that was repeated since? Not if we have
+ * asked for the packet since then: that is what it answers.
+ */
+static bool is_outdated(const struct uet_pdc *pdc, const struct uet_txd *d,
+			const struct uet_pds_hdr *h)
 {
-	return d->state == UET_TXD_FLIGHT && d->retries && !(h->flags & UET_PDS_F_RETX);
+	if (d->state != UET_TXD_FLIGHT || !d->retries || h->flags & UET_PDS_F_RETX)
+		return false;
+	return h->nack_code != UET_NACK_PKT_NOT_RCVD || pdc->asked <= d->when;
 }
 
 /* Repeat the named packet as soon as the window allows; false when there is no need to. */
@@ -50,13 +56,21 @@ static bool repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 	uint32_t bytes;
 	uint64_t rtt;
 
-	if (d->state == UET_TXD_DONE || d->state == UET_TXD_RETX || is_outdated(d, h) ||
+	if (d->state == UET_TXD_DONE || d->state == UET_TXD_RETX || is_outdated(pdc, d, h) ||
 	    uet_psn_diff(h->psn, pdc->tx_cack) <= 0)
 		return false;
 	rtt = uet_txd_elapsed(pds, d, h->flags & UET_PDS_F_RETX);
 	rtt = rtt > pkt->waited ? rtt - pkt->waited : 0;
 	if (h->nack_code == UET_NACK_TRIMMED)
 		uet_spray_tell(pds, pdc, d, UET_CMS_PATH_TRIMMED);
+	if (h->nack_code == UET_NACK_PKT_NOT_RCVD) {
+		uet_spray_tell(pds, pdc, d, UET_CMS_PATH_LOST);
+		/* Lost twice: that is what a time-out would have said of the path. */
+		if (d->retries)
+			uet_spray_timeout(pds, pdc);
+		/* It answers a question, which may have come much later than the packet. */
+		rtt = 0;
+	}
 	bytes = uet_txd_repeat(pdc, h->psn);
 	uet_pdc_count(pds, pdc, retx_nack);
 	if (h->nack_code <= UET_NACK_TRIMMED_ACK)
@@ -108,7 +122,7 @@ static void rewind_to(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet
 	 * A packet that left before the last rewind caused this: it is already taken care of. Who
 	 * goes back repeats in order; others may have repeated this one last.
 	 */
-	if ((pdc->keeps ? d->retries : is_outdated(d, h)) &&
+	if ((pdc->keeps ? d->retries : is_outdated(pdc, d, h)) &&
 	    !overtook(uet_txd_at(pdc, h->psn), d, h))
 		return;
 	first = d->state == UET_TXD_FLIGHT ? d->bytes : 0;

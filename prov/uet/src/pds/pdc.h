@@ -55,6 +55,7 @@
 #define UET_PDS_BATCH		64u
 #define UET_PDS_HDR_ROOM	160u
 #define UET_PDS_AR_BYTES	16384u	/* an ACK is asked for at least this often */
+#define UET_PDS_ASK_PART	8u	/* of the least RTO: may just be somebody's scheduler */
 #define UET_PDS_REISSUES	3u	/* times in a row that work moves to a new PDC */
 #define UET_PDS_SYN_OFFSETS	4096u	/* PSNs that a SYN packet can name */
 #define UET_PDS_PSN_APART	(1u << 16) /* distance that tells an old Start_PSN from a new one */

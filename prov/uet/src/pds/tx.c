@@ -488,9 +488,9 @@ void uet_tx_pump(struct uet_pds *pds, struct uet_pdc *pdc)
 		uet_pdc_ready(pds, pdc);
 		return;
 	}
-	/* No RTO is shorter than rto_min: mostly the timer runs early enough as it is. */
-	if (take_turn(pds, pdc) && (pdc->timer.deadline > pds->now + pds->cfg.cms.rto_min ||
-				    !uet_list_empty(&pdc->queue)))
+	/* Patience is never shorter: mostly the timer runs early enough as it is. */
+	if (take_turn(pds, pdc) &&
+	    pdc->timer.deadline > pds->now + pds->cfg.cms.rto_min / UET_PDS_ASK_PART)
 		uet_pdc_arm(pds, pdc, pds->now + uet_loss_patience(pds, pdc));
 	if (uet_unlikely(uet_tx_held_up(pdc)) && pdc->clear_sent != uet_tx_clear(pdc)) {
 		/* Only answers that we have not cleared keep the window shut. */
