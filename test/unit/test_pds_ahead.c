@@ -344,6 +344,45 @@ static void a_loss_costs_one_packet(void **state)
 	assert_int_equal(s.end[1].pds->aheads.used, 0);
 }
 
+/* arg[0]: PSN of which all copies are lost, until arg[1]; arg[2]: them, arg[3]: ACK_REQs. */
+static enum sim_verdict lose_one(struct sim *sim, int from, int to, const struct uet_pds_hdr *h)
+{
+	(void)to;
+	if (from != 0)
+		return SIM_PASS;
+	if (h->type == UET_PDS_CP && h->ctl_type == UET_CTL_ACK_REQ)
+		sim->arg[3]++;
+	if (h->type != UET_PDS_ROD_REQ || h->psn != (uint32_t)sim->arg[0] ||
+	    sim->now >= (uint64_t)sim->arg[1])
+		return SIM_PASS;
+	sim->arg[2]++;
+	return SIM_DROP;
+}
+
+/* What is kept has no answer: a socket with room for one packet is for the one that is missing. */
+static void asks_for_nothing_behind_a_gap(void **state)
+{
+	struct uet_pds_cfg cfg = sim_cfg();
+	struct sim_msg *m;
+
+	(void)state;
+	cfg.max_ahead = 16 << 20;
+	sim_init(&s, 1);
+	sim_add(&s, &cfg);
+	sim_add(&s, &cfg);
+	sim_post(&s, 0, 1, UET_MODE_ROD, 1, 1000);
+	assert_true(sim_run_done(&s, 1 * SEC));
+	s.filter = lose_one;
+	s.arg[0] = sim_pdc(&s, 0)->tx_next;
+	s.arg[1] = (int64_t)(s.now + 2 * SEC);
+	m = sim_post(&s, 0, 1, UET_MODE_ROD, 10, 1000);
+	assert_true(sim_run_done(&s, 4 * SEC));
+	assert_int_equal(m->err, 0);
+	assert_true(s.arg[2] > 5);
+	assert_int_equal(s.arg[3], 0);
+	assert_int_equal(sim_stats(&s, 0)->tx_retx, s.arg[2]);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_teardown(name, teardown)
@@ -360,6 +399,7 @@ int main(void)
 		T(goes_back_for_others),
 		T(kept_and_refused),
 		T(a_loss_costs_one_packet),
+		T(asks_for_nothing_behind_a_gap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

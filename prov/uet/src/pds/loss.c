@@ -406,7 +406,11 @@ static uint64_t ask_at(const struct uet_pds *pds, const struct uet_pdc *pdc,
 	return uet_max_u64(d->when, pdc->moved) + pause;
 }
 
-/* Ask for the answers of packets that are known to have arrived. Returns the next time. */
+/*
+ * Ask for the answers of packets that are known to have arrived. Returns the next time. A ROD
+ * target has none behind a gap, and where few packets find room a question takes that of the one
+ * that is missing.
+ */
 static uint64_t check_arrived(struct uet_pds *pds, struct uet_pdc *pdc)
 {
 	uint64_t next = UET_TIME_NEVER;
@@ -418,6 +422,9 @@ static uint64_t check_arrived(struct uet_pds *pds, struct uet_pdc *pdc)
 		bool covered = d->awaits && uet_psn_diff(psn, pdc->tx_cack) <= 0;
 		uint64_t due;
 
+		if (pdc->mode == UET_MODE_ROD && d->state != UET_TXD_ARRIVED &&
+		    d->state != UET_TXD_DONE)
+			break;
 		if (d->state != UET_TXD_ARRIVED)
 			continue;
 		/* No answer to these is stored that could be asked for: the oldest will do. */
