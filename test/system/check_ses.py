@@ -223,7 +223,7 @@ class SesChecker:
             self.on_real_answer(pkt, d, msg, sent, psn, cack)
             return
         if op == NO_ANSWER:
-            self.on_no_answer(pkt, msg)
+            self.on_no_answer(pkt, d, msg, cack)
         else:
             self.on_default(pkt, d, msg, sent, psn, cack)
 
@@ -259,8 +259,9 @@ class SesChecker:
         pdc, from_init = self.top.find(pkt)
         return bool(pdc.of(not from_init).guaranteed)
 
-    def on_no_answer(self, pkt, msg):
+    def on_no_answer(self, pkt, d, msg, cack):
         self.plain(pkt, 0)
+        d.told = max(d.told, cack)
         self.need(pkt["ses.modified_length"] == 0, "modified_length in NO_RESPONSE")
         self.need(len(msg.psns) > 1 or not msg.whole, "NO_RESPONSE for a message of one packet")
         self.answers["NO_RESPONSE"] += 1
@@ -273,6 +274,8 @@ class SesChecker:
         self.need(msg.whole or again or self.merged(d, psn, cack),
                   "DEFAULT_RESPONSE in the middle of a message (02, 7.1)")
         self.need(not sent.answer or d.clear >= psn, "a stored answer was lost")
+        if pkt["ses.message_id"] and not again:
+            d.told = max(d.told, cack)
         self.answers["DEFAULT"] += 1
 
     @staticmethod
@@ -280,9 +283,11 @@ class SesChecker:
         """
         Whether an ACK may stand for more packets than the one it names: for those of a hole that
         closes (CACK jumps, and d is not yet told, or a hole further down holds it) and for
-        repeated ones, which the source may have cleared before the ACK was recorded.
+        repeated ones, which the source may have cleared before the ACK was recorded. The answer
+        to an ACK_REQ or a repetition has the newest CACK, too, but leaves the ACK of what came
+        meanwhile as it is.
         """
-        return cack > d.cack + 1 or any(
+        return cack > d.told + 1 or any(
             other > cack and other not in d.named or d.sent[other].count > 1
             for other in range(max(0, psn - WINDOW), psn))
 

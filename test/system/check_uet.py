@@ -61,6 +61,7 @@ class Direction:
         self.sent = []
         self.named = set()      # acknowledged by name, with the answer
         self.cack = -1          # newest cumulative acknowledgement
+        self.told = -1          # the same of ACKs that came unasked
         self.acked = -1         # highest PSN that may be cleared
         self.clear = -1         # newest CLEAR_PSN of the source
         self.guaranteed = set()  # answers that wait for it
