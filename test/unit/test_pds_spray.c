@@ -517,6 +517,84 @@ static void rod_returns_to_its_path(void **state)
 	sim_free(&s);
 }
 
+#define COURSE 3000u
+
+/* What end 0 has sent by ROD: the path of each packet's last copy, and whether it is known here. */
+static struct {
+	uint32_t start, next, una;
+	uint8_t path[COURSE];
+	bool here[COURSE];
+} course;
+
+static void take_ack(const struct uet_pds_hdr *h)
+{
+	uint32_t base = uet_pds_sack_base(h) - course.start, i;
+
+	for (i = 0; i < course.next; i++)
+		if ((int32_t)(h->psn - course.start - i) >= 0)
+			course.here[i] = true;
+	for (i = 0; i < 64; i++)
+		if (h->sack_bitmap >> i & 1 && base + i < course.next)
+			course.here[base + i] = true;
+	while (course.una < course.next && course.here[course.una])
+		course.una++;
+}
+
+/* None may overtake another on another path. arg[0]: packets; arg[1]: last path, arg[2]: changes */
+static enum sim_verdict in_line(struct sim *s, int from, int to, const struct uet_pds_hdr *h)
+{
+	uint32_t at = h->psn - course.start, i;
+
+	(void)to;
+	if (from == 1 && (h->type == UET_PDS_ACK || h->type == UET_PDS_ACK_CC))
+		take_ack(h);
+	if (h->type != UET_PDS_ROD_REQ)
+		return SIM_PASS;
+	assert_in_range(at, 0, COURSE - 1);
+	for (i = course.una; i < at; i++)
+		assert_true(course.here[i] || course.path[i] == s->path);
+	course.path[at] = s->path;
+	course.next = uet_max_u64(course.next, at + 1);
+	s->arg[0]++;
+	s->arg[2] += s->arg[1] != s->path;
+	s->arg[1] = s->path;
+	return SIM_PASS;
+}
+
+/* The target keeps what is ahead of a loss, falls asleep, and paths die: all goes on in line. */
+static void rod_stays_in_line(void **state)
+{
+	struct uet_pds_cfg cfg = sim_cfg();
+	int64_t changes = 0;
+	uint64_t seed;
+	struct sim s;
+
+	(void)state;
+	cfg.max_ahead = 1 << 20;
+	for (seed = 0; seed < 60; seed++) {
+		sim_init(&s, seed);
+		s.paths = PATHS;
+		sim_add(&s, &cfg);
+		sim_add(&s, &cfg);
+		open_pdc(&s, UET_MODE_ROD);
+		memset(&course, 0, sizeof(course));
+		course.start = sim_pdc(&s, 0)->tx_next;
+		s.filter = in_line;
+		s.drop_ppm = 50000;
+		sim_post(&s, 0, 1, UET_MODE_ROD, COURSE, 500);
+		while (s.open && s.now < 60 * SEC) {
+			sim_run_for(&s, uet_rand_u32(&s.rand) % (10 * MSEC));
+			if (uet_rand_u32(&s.rand) % 2)
+				s.end[1].asleep = s.now + uet_rand_u32(&s.rand) % (20 * MSEC);
+			s.path_dead = uet_rand_u32(&s.rand) % 4 ? 0 : 1ull << s.arg[1];
+		}
+		assert_int_equal(s.open, 0);
+		changes += s.arg[2];
+		sim_free(&s);
+	}
+	assert_true(changes > 300);
+}
+
 /* ---- runs ---- */
 
 /* arg[0]: path of the last request, arg[1]: changes. */
@@ -673,6 +751,7 @@ int main(void)
 		cmocka_unit_test(rod_leaves_a_dead_path),
 		cmocka_unit_test(rod_leaves_a_bad_path),
 		cmocka_unit_test(rod_returns_to_its_path),
+		cmocka_unit_test(rod_stays_in_line),
 		cmocka_unit_test(runs_share_a_path),
 		cmocka_unit_test(marks_are_remembered),
 		cmocka_unit_test(pause_is_forgiven),

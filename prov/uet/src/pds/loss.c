@@ -217,9 +217,10 @@ static uint32_t time_out(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn)
 void uet_loss_undo(struct uet_pdc *pdc)
 {
 	const struct uet_txd *last = NULL;
+	bool back = uet_spray_may_return(pdc);
 	uint32_t psn;
 
-	for (psn = uet_tx_una(pdc); pdc->retx_cnt && psn != pdc->tx_next; psn++) {
+	for (psn = uet_tx_una(pdc); back && pdc->retx_cnt && psn != pdc->tx_next; psn++) {
 		struct uet_txd *d = uet_txd_at(pdc, psn);
 
 		if (!d->timed_out || d->retries)
@@ -264,12 +265,13 @@ static uint64_t due_at(const struct uet_pds *pds, const struct uet_pdc *pdc,
 /*
  * A ROD target takes nothing behind what it misses, unless it keeps that. So one packet that is
  * late speaks for all, those before it too, which may wait longer because they were repeated.
+ * Where there is another path, all leave the one that they took.
  */
 static bool all_late(const struct uet_pds *pds, const struct uet_pdc *pdc)
 {
 	uint32_t psn;
 
-	if (pdc->mode != UET_MODE_ROD || pdc->keeps)
+	if (pdc->mode != UET_MODE_ROD || (pdc->keeps && !pdc->ccc->spray))
 		return false;
 	for (psn = uet_tx_una(pdc); psn != pdc->tx_next; psn++) {
 		const struct uet_txd *d = uet_txd_at(pdc, psn);

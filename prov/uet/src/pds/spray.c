@@ -183,6 +183,11 @@ void uet_spray_told(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_t
 		uet_cms_paths_feedback(&pdc->ccc->spray->paths, d->path, event, pds->now);
 }
 
+bool uet_spray_may_return(const struct uet_pdc *pdc)
+{
+	return uet_likely(!pdc->ccc->spray) || pdc->mode != UET_MODE_ROD || !pdc->flight_cnt;
+}
+
 void uet_spray_forgive(struct uet_pdc *pdc, const struct uet_txd *d)
 {
 	if (uet_likely(!pdc->ccc->spray))

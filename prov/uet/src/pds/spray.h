@@ -69,6 +69,12 @@ static inline void uet_spray_tell(struct uet_pds *pds, struct uet_pdc *pdc,
 }
 
 /*
+ * The time-outs of @pdc were too early: may it go on behind the packets that they gave up? Not if
+ * it has one path at a time and others are on the new one, which it would overtake on the old.
+ */
+bool uet_spray_may_return(const struct uet_pdc *pdc);
+
+/*
  * The time-outs of @pdc were too early, no path is to blame: if it has one path at a time, it goes
  * on where @d is on its way still (NULL: nothing is), behind it.
  */
