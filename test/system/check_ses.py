@@ -271,12 +271,17 @@ class SesChecker:
         self.need(pkt["ses.modified_length"] in (0, msg.size), "modified_length %d of %d",
                   pkt["ses.modified_length"], msg.size)
         again = sent.count > 1 or sent.asked or psn in d.named
-        self.need(msg.whole or again or self.merged(d, psn, cack),
+        self.need(msg.whole or again or self.merged(d, psn, cack) or self.shows(pkt, psn, cack),
                   "DEFAULT_RESPONSE in the middle of a message (02, 7.1)")
         self.need(not sent.answer or d.clear >= psn, "a stored answer was lost")
         if pkt["ses.message_id"] and not again:
             d.told = max(d.told, cack)
         self.answers["DEFAULT"] += 1
+
+    def shows(self, pkt, psn, cack):
+        """A ROD target shows what it keeps behind a gap: the ACK names what came before that."""
+        return self.top.find(pkt)[0].mode == uet.ROD and psn == cack and \
+            pkt["pds.sack_bitmap"] and not pkt["ses.message_id"]
 
     @staticmethod
     def merged(d, psn, cack):
