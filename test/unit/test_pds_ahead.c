@@ -344,14 +344,17 @@ static void a_loss_costs_one_packet(void **state)
 	assert_int_equal(s.end[1].pds->aheads.used, 0);
 }
 
-/* arg[0]: PSN of which all copies are lost, until arg[1]; arg[2]: them, arg[3]: ACK_REQs. */
+/*
+ * arg[0]: PSN of which all copies are lost, until arg[1]; arg[2]: them, arg[3]: ACK_REQs
+ * for others.
+ */
 static enum sim_verdict lose_one(struct sim *sim, int from, int to, const struct uet_pds_hdr *h)
 {
 	(void)to;
 	if (from != 0)
 		return SIM_PASS;
 	if (h->type == UET_PDS_CP && h->ctl_type == UET_CTL_ACK_REQ)
-		sim->arg[3]++;
+		sim->arg[3] += h->psn != (uint32_t)sim->arg[0];
 	if (h->type != UET_PDS_ROD_REQ || h->psn != (uint32_t)sim->arg[0] ||
 	    sim->now >= (uint64_t)sim->arg[1])
 		return SIM_PASS;

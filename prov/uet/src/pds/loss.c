@@ -342,13 +342,14 @@ uint64_t uet_loss_patience(const struct uet_pds *pds, const struct uet_pdc *pdc)
 
 /*
  * Ask what became of the oldest packet in flight; if that, or what it brings, is lost too, ask
- * again, each time after three times as much silence, until the RTO. Returns when to do so.
+ * again, each time after three times as much silence, until the RTO. Pauses double as the RTO
+ * does, for a packet may be one that never arrives. Returns when to do so.
  */
 static uint64_t check_silence(struct uet_pds *pds, struct uet_pdc *pdc)
 {
 	uint32_t psn = uet_tx_una(pdc);
 	struct uet_txd *d;
-	uint64_t since, due;
+	uint64_t since, pause, due;
 
 	if (!may_ask(pdc))
 		return UET_TIME_NEVER;
@@ -361,15 +362,17 @@ static uint64_t check_silence(struct uet_pds *pds, struct uet_pdc *pdc)
 	if (!d->msg)
 		return UET_TIME_NEVER;
 	since = uet_max_u64(d->when, pdc->acked);
-	due = pdc->asked > since ? pdc->asked + 2 * (pdc->asked - since) :
-				   since + suspicious(pds, pdc);
+	pause = suspicious(pds, pdc) << uet_min_u64(d->retries, NACK_DOUBLINGS);
+	due = pdc->asked > since ? pdc->asked + 2 * (pdc->asked - since) : since + pause;
 	if (due >= since + uet_loss_rto(pds, pdc, d->retries))
 		return UET_TIME_NEVER;
 	if (due > pds->now)
 		return due;
 	if (uet_cp_send(pds, pdc, UET_CTL_ACK_REQ, psn, 0))
 		pdc->asked = pds->now;
-	return pds->now + suspicious(pds, pdc);
+	if (d->retries && pdc->stuck < UINT8_MAX)
+		pdc->stuck++;
+	return pds->now + pause;
 }
 
 /* Refused packets whose pause is over. Returns when the next one is. */

@@ -65,9 +65,10 @@ static bool repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 		uet_spray_tell(pds, pdc, d, UET_CMS_PATH_TRIMMED);
 	if (h->nack_code == UET_NACK_PKT_NOT_RCVD) {
 		uet_spray_tell(pds, pdc, d, UET_CMS_PATH_LOST);
-		/* Lost twice: that is what a time-out would have said of the path. */
-		if (d->retries)
-			uet_spray_timeout(pds, pdc);
+		/* Lost twice: a time-out would have made all leave this path. */
+		if (d->retries && uet_spray_timeout(pds, pdc))
+			uet_ccc_forget(pds, pdc, uet_loss_go_back(pds, pdc, h->psn + 1,
+								  pdc->tx_next));
 		/* It answers a question, which may have come much later than the packet. */
 		rtt = 0;
 	}

@@ -197,11 +197,12 @@ void uet_spray_forgive(struct uet_pdc *pdc, const struct uet_txd *d)
 		pdc->path = d->path;
 }
 
-void uet_spray_timeout(struct uet_pds *pds, struct uet_pdc *pdc)
+bool uet_spray_timeout(struct uet_pds *pds, struct uet_pdc *pdc)
 {
 	if (uet_likely(!pdc->ccc->spray) || (pdc->mode != UET_MODE_ROD && pdc->peer_id))
-		return;
+		return false;
 	move(pds, pdc);
+	return true;
 }
 
 /* ---- losses ---- */

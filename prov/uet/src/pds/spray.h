@@ -80,8 +80,11 @@ bool uet_spray_may_return(const struct uet_pdc *pdc);
  */
 void uet_spray_forgive(struct uet_pdc *pdc, const struct uet_txd *d);
 
-/* A time-out of @pdc: if it has one path at a time, as before its target is known, it changes. */
-void uet_spray_timeout(struct uet_pds *pds, struct uet_pdc *pdc);
+/*
+ * A time-out of @pdc: if it has one path at a time, as before its target is known, it changes.
+ * Returns whether it did.
+ */
+bool uet_spray_timeout(struct uet_pds *pds, struct uet_pdc *pdc);
 
 /*
  * With lanes: when @d, in flight, is late because packets that were sent later by other ways have
