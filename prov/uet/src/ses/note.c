@@ -79,17 +79,27 @@ static int post(struct uet_ses *ses, struct uet_ses_note *note, uint64_t now)
 	return -EAGAIN;
 }
 
-void uet_ses_note_progress(struct uet_ses *ses, uint64_t now)
+static struct uet_ses_note *first_due(struct uet_ses *ses)
 {
-	struct uet_list *pos = uet_list_first(&ses->notes);
+	struct uet_list *pos;
 
-	while (pos != &ses->notes) {
+	uet_list_for_each(pos, &ses->notes) {
 		struct uet_ses_note *note = uet_list_entry(pos, struct uet_ses_note, tx.link);
 
-		pos = pos->next;
-		if (!uet_ses_watch_holds(note) && post(ses, note, now))
-			return;
+		if (!uet_ses_watch_holds(note))
+			return note;
 	}
+	return NULL;
+}
+
+void uet_ses_note_progress(struct uet_ses *ses, uint64_t now)
+{
+	struct uet_ses_note *note;
+
+	/* From the start each time: what posting one brings about may drop others. */
+	while ((note = first_due(ses)) != NULL)
+		if (post(ses, note, now))
+			return;
 }
 
 void uet_ses_note_header(struct uet_ses_tx *tx, struct uet_ses_req *req)
