@@ -341,6 +341,22 @@ static void busy_target_only_delays_the_time_out(void **state)
 	assert_false(m->finished);
 }
 
+/* A copy of what was answered came after the close: that its PDC is gone says nothing. */
+static void late_copy_is_not_fatal(void **state)
+{
+	struct sim_msg *m = begin(UET_MODE_RUD, 2);
+
+	(void)state;
+	raw_ack_with(&r, 0, 2, 0, raw_ok, sizeof(raw_ok), 8, 1 << 1);
+	raw_nack(&r, UET_NACK_INV_DPDCID, 2, 0, false);
+	raw_turn(&r);
+	assert_int_equal(sim_pdcs(&s, 1), 1);
+	assert_false(m->finished);
+	raw_ack(&r, 2, 2);
+	assert_true(m->finished);
+	assert_int_equal(m->err, 0);
+}
+
 static void fatal_codes(void **state)
 {
 	static const struct {
@@ -486,6 +502,7 @@ int main(void)
 		T(go_back_out_of_range_is_ignored),
 		T(renumbers),
 		T(busy_target_only_delays_the_time_out),
+		T(late_copy_is_not_fatal),
 		T(fatal_codes),
 		T(work_moves_only_a_few_times),
 		T(partly_answered_work_fails),

@@ -227,7 +227,15 @@ static void rx_fatal(struct uet_pds *pds, struct uet_pdc *pdc, uint8_t code)
 	uet_pdc_reset(pds, pdc, code, retry, retry ? -ECONNRESET : -EIO);
 }
 
-/* The PDC that a NACK speaks about, or NULL. A target that has no PDC says spdcid 0. */
+static bool is_answered(struct uet_pdc *pdc, uint32_t psn)
+{
+	return !uet_tx_open(pdc, psn) || uet_txd_at(pdc, psn)->state == UET_TXD_DONE;
+}
+
+/*
+ * The PDC that a NACK speaks about, or NULL. A target that has no PDC says spdcid 0: one that the
+ * network held back may have come so late, behind the CLOSE_CMD, that this says nothing.
+ */
 static struct uet_pdc *find(struct uet_pds *pds, const struct uet_pds_hdr *h,
 			    const struct uet_pkt *pkt)
 {
@@ -243,7 +251,8 @@ static struct uet_pdc *find(struct uet_pds *pds, const struct uet_pds_hdr *h,
 		oldest = pdc->tx_base;
 	if (!uet_addr_same_host(&pdc->peer, pkt->src) ||
 	    (h->spdcid && pdc->peer_id && h->spdcid != pdc->peer_id) ||
-	    h->psn - oldest >= pdc->tx_next - oldest) {
+	    h->psn - oldest >= pdc->tx_next - oldest ||
+	    (uet_nack_is_fatal(h->nack_code) && is_answered(pdc, h->psn))) {
 		uet_pdc_count(pds, pdc, drop_stale);
 		return NULL;
 	}
