@@ -176,6 +176,38 @@ static void lost_tail_is_asked_for(void **state)
 	}
 }
 
+/*
+ * All of a window is lost at the end, of which a question names but the first: what answers its
+ * repetition speaks for the rest, which need not be asked for one by one.
+ */
+static void lost_burst_is_asked_for_once(void **state)
+{
+	static const uint32_t algorithms[] = { 0, UET_CMS_NSCC };
+	uint8_t mode;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2 * UET_ARRAY_SIZE(algorithms); i++) {
+		struct uet_pds_cfg cfg = sim_cfg();
+		struct sim s;
+
+		mode = i & 1 ? UET_MODE_ROD : UET_MODE_RUD;
+		cfg.cms.algorithm = algorithms[i / 2];
+		sim_init(&s, 4);
+		sim_add(&s, &cfg);
+		sim_add(&s, &cfg);
+		sim_post(&s, 0, 1, mode, 100, 500);
+		assert_true(sim_run_done(&s, 5 * MSEC));
+		s.filter = data;
+		s.arg[1] = (1ll << 40) - 1;
+		sim_post(&s, 0, 1, mode, 40, 500);
+		assert_true(sim_run_done(&s, 2 * MSEC));
+		assert_int_equal(rtos(&s), 0);
+		assert_int_equal(sim_stats(&s, 0)->tx_retx, 40);
+		sim_free(&s);
+	}
+}
+
 /* The last packet of all, and whatever is asked about it: only the timer notices. */
 static void timeouts_back_off(void **state)
 {
@@ -529,6 +561,7 @@ int main(void)
 		cmocka_unit_test(reordering_is_tolerated),
 		cmocka_unit_test(shut_window_is_not_silent),
 		cmocka_unit_test(lost_tail_is_asked_for),
+		cmocka_unit_test(lost_burst_is_asked_for_once),
 		cmocka_unit_test(timeouts_back_off),
 		cmocka_unit_test(lost_acks),
 		cmocka_unit_test(lost_syn_packets),

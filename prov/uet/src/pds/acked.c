@@ -128,6 +128,9 @@ static void take_named(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 	news->elapsed = uet_txd_elapsed(pds, d, h->flags & UET_PDS_F_RETX);
 	if (news->elapsed)
 		overtakes(pdc, d);
+	/* A repetition left after all that was lost with it, and may be the last to tell so. */
+	if (news->elapsed && h->flags & UET_PDS_F_RETX)
+		news->scan = true;
 	/* The target speaks of the first transmission, after another one has left. */
 	if (uet_unlikely(d->again) && d->state == UET_TXD_FLIGHT && !(h->flags & UET_PDS_F_RETX))
 		uet_pdc_count(pds, pdc, retx_needless);

@@ -94,6 +94,25 @@ static uint32_t lose(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn)
 	return uet_txd_repeat(pdc, psn);
 }
 
+/*
+ * A ROD target that keeps nothing has taken a packet that was sent after the oldest in flight: all
+ * of these came behind a gap, or never.
+ */
+static void scan_rod(struct uet_pds *pds, struct uet_pdc *pdc)
+{
+	uint32_t psn = uet_tx_una(pdc), first, bytes;
+	const struct uet_txd *d = uet_txd_at(pdc, psn);
+
+	if (d->state != UET_TXD_FLIGHT || (int32_t)(uet_lane(pdc, d->path)->acked - d->order) <= 0)
+		return;
+	first = d->bytes;
+	bytes = uet_loss_go_back(pds, pdc, psn, pdc->tx_next);
+	/* One is lost; those behind it are only repeated with it. */
+	uet_ccc_lost(pds, pdc, first);
+	uet_ccc_forget(pds, pdc, bytes - first);
+	uet_pdc_ready(pds, pdc);
+}
+
 void uet_loss_scan(struct uet_pds *pds, struct uet_pdc *pdc, bool sacked)
 {
 	bool tail = sacked && uet_list_empty(&pdc->queue);
@@ -101,8 +120,10 @@ void uet_loss_scan(struct uet_pds *pds, struct uet_pdc *pdc, bool sacked)
 	uint64_t late = UET_TIME_NEVER, at;
 	uint32_t psn, lost = 0, bytes = 0;
 
-	if (pdc->mode == UET_MODE_ROD && !pdc->keeps)
+	if (pdc->mode == UET_MODE_ROD && !pdc->keeps) {
+		scan_rod(pds, pdc);
 		return;
+	}
 	for (psn = uet_tx_una(pdc); psn != pdc->tx_next; psn++) {
 		struct uet_txd *d = uet_txd_at(pdc, psn);
 
