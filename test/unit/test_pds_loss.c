@@ -208,6 +208,37 @@ static void lost_burst_is_asked_for_once(void **state)
 	}
 }
 
+/* What answers a question has not been on its way since the packet left. */
+static void pause_is_no_round_trip(void **state)
+{
+	int64_t lost;
+
+	(void)state;
+	for (lost = 1; lost <= 3; lost += 2) {
+		const struct uet_cms_rtt *rtt;
+		struct sim s;
+
+		sim_two(&s, 4);
+		sim_post(&s, 0, 1, UET_MODE_RUD, 100, 500);
+		assert_true(sim_run_done(&s, 5 * MSEC));
+		rtt = &sim_pdc(&s, 0)->ccc->cms.rtt;
+		assert_in_range(rtt->srtt, 20 * USEC, 30 * USEC);
+		s.filter = ack;
+		s.arg[1] = lost;
+		sim_post(&s, 0, 1, UET_MODE_RUD, 1, 500);
+		assert_true(sim_run_done(&s, 4 * MSEC));
+		assert_int_equal(sim_stats(&s, 0)->tx_retx, 0);
+		assert_in_range(rtt->srtt, 20 * USEC, 30 * USEC);
+		/* Nor is a packet's own round trip shorter because somebody asked meanwhile. */
+		s.filter = NULL;
+		s.delay = 400 * USEC;
+		sim_post(&s, 0, 1, UET_MODE_RUD, 1, 500);
+		assert_true(sim_run_done(&s, 4 * MSEC));
+		assert_in_range(rtt->srtt, 110 * USEC, 130 * USEC);
+		sim_free(&s);
+	}
+}
+
 /* The last packet of all, and whatever is asked about it: only the timer notices. */
 static void timeouts_back_off(void **state)
 {
@@ -562,6 +593,7 @@ int main(void)
 		cmocka_unit_test(shut_window_is_not_silent),
 		cmocka_unit_test(lost_tail_is_asked_for),
 		cmocka_unit_test(lost_burst_is_asked_for_once),
+		cmocka_unit_test(pause_is_no_round_trip),
 		cmocka_unit_test(timeouts_back_off),
 		cmocka_unit_test(lost_acks),
 		cmocka_unit_test(lost_syn_packets),

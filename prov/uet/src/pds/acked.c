@@ -10,6 +10,7 @@ struct news {
 	uint32_t bytes;		/* left the window */
 	uint64_t elapsed;	/* ns since the named packet was sent; 0: not certain */
 	uint64_t rtt;		/* of these, what the network took; 0: not known */
+	bool vague;		/* elapsed may be since a question instead */
 	bool any;		/* something arrived */
 	bool scan;		/* something else is missing before it */
 	bool early;		/* a time-out had given it up, wrongly */
@@ -112,6 +113,29 @@ static void keep_open(struct uet_pds *pds, struct uet_pdc *pdc, struct uet_txd *
 		arrive(pds, pdc, d, news);
 }
 
+/* The ACK_CC state of @h is that of NSCC. */
+static bool has_nscc_state(const struct uet_pds_hdr *h)
+{
+	return h->type == UET_PDS_ACK_CC && h->cc_type == UET_CC_NSCC;
+}
+
+/*
+ * We have asked for @d since it left, so ACK @h may answer that: count from there, unless this is
+ * too soon. A service time is told of packets only.
+ */
+static uet_noinline void count_from_question(struct uet_pds *pds, struct uet_pdc *pdc,
+					     const struct uet_pds_hdr *h, struct news *news)
+{
+	uint64_t elapsed = pds->now - pdc->asked;
+
+	if (!news->elapsed || h->flags & UET_PDS_F_RETX ||
+	    (has_nscc_state(h) && h->cc.service_time))
+		return;
+	news->vague = true;
+	if (elapsed >= pdc->ccc->cms.rtt.srtt / 2)
+		news->elapsed = uet_max_u64(1, elapsed);
+}
+
 /* The packet that the ACK names, with the answer that came along. */
 static void take_named(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
 		       const struct uet_pkt *pkt, struct news *news)
@@ -131,6 +155,8 @@ static void take_named(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 	/* A repetition left after all that was lost with it, and may be the last to tell so. */
 	if (news->elapsed && h->flags & UET_PDS_F_RETX)
 		news->scan = true;
+	if (uet_unlikely(pdc->asked > d->when) && psn == pdc->asked_psn)
+		count_from_question(pds, pdc, h, news);
 	/* The target speaks of the first transmission, after another one has left. */
 	if (uet_unlikely(d->again) && d->state == UET_TXD_FLIGHT && !(h->flags & UET_PDS_F_RETX))
 		uet_pdc_count(pds, pdc, retx_needless);
@@ -281,12 +307,6 @@ static void advance(struct uet_pdc *pdc)
 		pdc->tx_clear++;
 }
 
-/* The ACK_CC state of @h is that of NSCC. */
-static bool has_nscc_state(const struct uet_pds_hdr *h)
-{
-	return h->type == UET_PDS_ACK_CC && h->cc_type == UET_CC_NSCC;
-}
-
 uint64_t uet_acked_network(struct uet_pdc *pdc, const struct uet_pds_hdr *h,
 			   const struct uet_pkt *pkt, uint64_t elapsed)
 {
@@ -362,7 +382,8 @@ static void take(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_
 		uet_probe_answered(pds, pdc, h, pkt);
 	else
 		take_named(pds, pdc, h, pkt, &news);
-	news.rtt = uet_acked_network(pdc, h, pkt, news.elapsed);
+	if (uet_likely(!news.vague))
+		news.rtt = uet_acked_network(pdc, h, pkt, news.elapsed);
 	if (!stale) {
 		if (h->psn != pdc->tx_cack)
 			take_cack(pds, pdc, h->psn, &news);

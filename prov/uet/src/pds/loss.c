@@ -389,8 +389,10 @@ static uint64_t check_silence(struct uet_pds *pds, struct uet_pdc *pdc)
 		return UET_TIME_NEVER;
 	if (due > pds->now)
 		return due;
-	if (uet_cp_send(pds, pdc, UET_CTL_ACK_REQ, psn, 0))
+	if (uet_cp_send(pds, pdc, UET_CTL_ACK_REQ, psn, 0)) {
 		pdc->asked = pds->now;
+		pdc->asked_psn = psn;
+	}
 	if (d->retries && pdc->stuck < UINT8_MAX)
 		pdc->stuck++;
 	return pds->now + pause;

@@ -224,7 +224,8 @@ struct uet_pdc {
 	uint64_t busy_since;	/* ns: end of the last time without work */
 	uint64_t moved;		/* ns: last packet that answered something or asked to wait */
 	uint64_t acked;		/* ns: last packet that answered something */
-	uint64_t asked;		/* ns: when silence made us ask what has arrived */
+	uint64_t asked;		/* ns: when silence made us ask what has arrived, ... */
+	uint32_t asked_psn;	/* ... and for which PSN */
 	uint64_t refused_at;	/* ns: first "port unreachable" since heard; 0 none */
 	bool unreach;		/* "host unreachable" since heard */
 	struct uet_timer timer;
