@@ -239,6 +239,44 @@ static void pause_is_no_round_trip(void **state)
 	}
 }
 
+/* arg[0]: PSN that never arrives; arg[1]: packets. */
+static enum sim_verdict hole(struct sim *s, int from, int to, const struct uet_pds_hdr *h)
+{
+	(void)from;
+	(void)to;
+	s->arg[1]++;
+	return uet_pds_is_request(h->type) && h->psn == (uint32_t)s->arg[0] ? SIM_DROP : SIM_PASS;
+}
+
+/* One packet never arrives, others do, and the target says so each time: that ends, too. */
+static void black_hole_ends(void **state)
+{
+	uint8_t mode, ahead;
+
+	(void)state;
+	for (mode = UET_MODE_RUD; mode <= UET_MODE_ROD; mode++) {
+		for (ahead = 0; ahead < 2; ahead++) {
+			struct uet_pds_cfg cfg = sim_cfg();
+			struct sim_msg *m;
+			struct sim s;
+
+			cfg.max_ahead = ahead ? 1 << 20 : 0;
+			sim_init(&s, 4);
+			sim_add(&s, &cfg);
+			sim_add(&s, &cfg);
+			sim_post(&s, 0, 1, mode, 100, 500);
+			assert_true(sim_run_done(&s, 5 * MSEC));
+			s.filter = hole;
+			s.arg[0] = sim_pdc(&s, 0)->tx_next + 3;
+			m = sim_post(&s, 0, 1, mode, 20, 500);
+			assert_true(sim_run_done(&s, 30 * SEC));
+			assert_true(m->err == -ETIMEDOUT || m->err == -ECONNRESET);
+			assert_in_range(s.arg[1], 30, 3000);
+			sim_free(&s);
+		}
+	}
+}
+
 /* The last packet of all, and whatever is asked about it: only the timer notices. */
 static void timeouts_back_off(void **state)
 {
@@ -594,6 +632,7 @@ int main(void)
 		cmocka_unit_test(lost_tail_is_asked_for),
 		cmocka_unit_test(lost_burst_is_asked_for_once),
 		cmocka_unit_test(pause_is_no_round_trip),
+		cmocka_unit_test(black_hole_ends),
 		cmocka_unit_test(timeouts_back_off),
 		cmocka_unit_test(lost_acks),
 		cmocka_unit_test(lost_syn_packets),

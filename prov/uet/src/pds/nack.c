@@ -6,6 +6,9 @@
 
 #include "pds/spray.h"
 
+/* Rewinds that move nothing: then what is missing is left to the time-outs, which grow rarer. */
+#define REWINDS 16u
+
 void uet_nack_send(struct uet_pds *pds, uint16_t spdcid, const struct uet_pds_hdr *h,
 		   const struct uet_pkt *pkt, uint8_t code, uint32_t payload)
 {
@@ -126,6 +129,9 @@ static void rewind_to(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet
 	if ((pdc->keeps ? d->retries : is_outdated(pdc, d, h)) &&
 	    !overtook(uet_txd_at(pdc, h->psn), d, h))
 		return;
+	if (pdc->stuck >= REWINDS)
+		return;
+	pdc->stuck++;
 	first = d->state == UET_TXD_FLIGHT ? d->bytes : 0;
 	bytes = uet_loss_go_back(pds, pdc, expected, pdc->keeps ? h->psn : pdc->tx_next);
 	/* One is lost; those behind it are only repeated with it. */

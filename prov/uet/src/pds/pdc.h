@@ -155,7 +155,7 @@ struct uet_pdc {
 	bool probe_due;		/* the window is shut by uncleared answers: ask for the CACK */
 	uint8_t reissues;	/* fatal refusals in a row without any acknowledgement */
 	uint8_t silent;		/* time-outs since the last sign of life */
-	uint8_t stuck;		/* time-outs since moved */
+	uint8_t stuck;		/* time-outs, questions and rewinds in vain since moved */
 	uint16_t flight_cnt, retx_cnt, delay_cnt; /* descriptors in these states */
 	uint16_t nacked_cnt;	/* open packets with nacks != 0 */
 	uint16_t hold_cnt;	/* those of them that belong to the message being sent */
