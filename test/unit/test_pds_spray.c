@@ -463,6 +463,32 @@ static void rod_leaves_a_dead_path(void **state)
 	sim_free(&s);
 }
 
+/* The path of the first request dies with it. */
+static enum sim_verdict kill_path(struct sim *s, int from, int to, const struct uet_pds_hdr *h)
+{
+	(void)from;
+	(void)to;
+	if (h->type == UET_PDS_ROD_REQ && !s->path_dead)
+		s->path_dead = 1ull << s->path;
+	return SIM_PASS;
+}
+
+/* Questions take other paths, so a lone packet never has to wait for an RTO. */
+static void rod_leaves_a_path_that_loses_twice(void **state)
+{
+	struct sim s;
+
+	(void)state;
+	start(&s, 6, PATHS);
+	open_pdc(&s, UET_MODE_ROD);
+	s.filter = kill_path;
+	sim_post(&s, 0, 1, UET_MODE_ROD, 1, 500);
+	assert_true(sim_run_done(&s, 4 * MSEC));
+	assert_int_equal(sim_stats(&s, 0)->retx_nack, 2);
+	assert_int_equal(sim_stats(&s, 0)->retx_rto, 0);
+	sim_free(&s);
+}
+
 /* Marks and nothing else for ten round trips: it moves, without overtaking itself. */
 static void rod_leaves_a_bad_path(void **state)
 {
@@ -749,6 +775,7 @@ int main(void)
 		cmocka_unit_test(strict_port_is_kept),
 		cmocka_unit_test(rod_keeps_its_path),
 		cmocka_unit_test(rod_leaves_a_dead_path),
+		cmocka_unit_test(rod_leaves_a_path_that_loses_twice),
 		cmocka_unit_test(rod_leaves_a_bad_path),
 		cmocka_unit_test(rod_returns_to_its_path),
 		cmocka_unit_test(rod_stays_in_line),
