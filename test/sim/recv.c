@@ -184,6 +184,13 @@ static void end_bound(struct uet_sim_ep *ep, struct uet_sim_flow *f,
 	uet_sim_flow_arrived(f);
 }
 
+/* Nobody posts a receive for it any more, whatever became of it. */
+static bool is_over(const struct uet_sim_flow *f)
+{
+	return f->state == UET_SIM_DONE || f->state == UET_SIM_FAILED ||
+	       f->state == UET_SIM_ABORTED;
+}
+
 static void end_free(struct uet_sim_ep *ep, struct uet_sim_recv *r,
 		     const struct uet_ses_rx_result *res)
 {
@@ -207,7 +214,7 @@ static void end_free(struct uet_sim_ep *ep, struct uet_sim_recv *r,
 	if (memcmp(r->buf, uet_sim_bytes(sim, f), uet_min_u64(f->bytes, res->len)))
 		uet_sim_complain(sim, "flow %u: other bytes than were sent", f->id);
 	/* A late copy for an earlier life of this host: it has taken the receive of another. */
-	if (f->state == UET_SIM_DONE && f->dst_life != ep->life) {
+	if (is_over(f) && f->dst_life != ep->life) {
 		struct uet_sim_flow like = { .op = r->op, .src = r->src };
 
 		post(ep, &like);
