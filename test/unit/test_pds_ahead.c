@@ -322,16 +322,23 @@ static enum sim_verdict lose_some(struct sim *sim, int from, int to, const struc
 	return ++lost_at % 53 == 0 ? SIM_DROP : SIM_PASS;
 }
 
-static void a_loss_costs_one_packet(void **state)
+/* Two real ends. */
+static void two_that_keep(void)
 {
 	struct uet_pds_cfg cfg = sim_cfg();
-	struct sim_msg *m;
 
-	(void)state;
 	cfg.max_ahead = 16 << 20;
 	sim_init(&s, 1);
 	sim_add(&s, &cfg);
 	sim_add(&s, &cfg);
+}
+
+static void a_loss_costs_one_packet(void **state)
+{
+	struct sim_msg *m;
+
+	(void)state;
+	two_that_keep();
 	s.filter = lose_some;
 	lost_at = 0;
 	m = sim_post(&s, 0, 1, UET_MODE_ROD, 1020, 1000);
@@ -365,14 +372,10 @@ static enum sim_verdict lose_one(struct sim *sim, int from, int to, const struct
 /* What is kept has no answer: a socket with room for one packet is for the one that is missing. */
 static void asks_for_nothing_behind_a_gap(void **state)
 {
-	struct uet_pds_cfg cfg = sim_cfg();
 	struct sim_msg *m;
 
 	(void)state;
-	cfg.max_ahead = 16 << 20;
-	sim_init(&s, 1);
-	sim_add(&s, &cfg);
-	sim_add(&s, &cfg);
+	two_that_keep();
 	sim_post(&s, 0, 1, UET_MODE_ROD, 1, 1000);
 	assert_true(sim_run_done(&s, 1 * SEC));
 	s.filter = lose_one;
