@@ -363,13 +363,18 @@ static inline int sim_add(struct sim *s, const struct uet_pds_cfg *cfg)
 	return sim_add_host(s, cfg, 1);
 }
 
+static inline void sim_pair(struct sim *s, uint64_t seed, const struct uet_pds_cfg *cfg)
+{
+	sim_init(s, seed);
+	sim_add(s, cfg);
+	sim_add(s, cfg);
+}
+
 static inline void sim_two(struct sim *s, uint64_t seed)
 {
 	struct uet_pds_cfg cfg = sim_cfg();
 
-	sim_init(s, seed);
-	sim_add(s, &cfg);
-	sim_add(s, &cfg);
+	sim_pair(s, seed, &cfg);
 }
 
 /* Lose all state of end @i and all its messages, as a process that dies and starts again. */

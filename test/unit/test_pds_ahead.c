@@ -328,9 +328,7 @@ static void two_that_keep(void)
 	struct uet_pds_cfg cfg = sim_cfg();
 
 	cfg.max_ahead = 16 << 20;
-	sim_init(&s, 1);
-	sim_add(&s, &cfg);
-	sim_add(&s, &cfg);
+	sim_pair(&s, 1, &cfg);
 }
 
 static void a_loss_costs_one_packet(void **state)

@@ -40,9 +40,7 @@ static void narrow(struct sim *s, uint64_t seed)
 
 	cfg.cms.window_init = cfg.cms.window_max = 16 * 1100;
 	cfg.cms.mtu = 1100;
-	sim_init(s, seed);
-	sim_add(s, &cfg);
-	sim_add(s, &cfg);
+	sim_pair(s, seed, &cfg);
 }
 
 static void one_context_per_peer(void **state)

@@ -101,9 +101,7 @@ static void two(struct sim *s, uint64_t seed)
 	struct uet_pds_cfg cfg = sim_cfg();
 
 	cfg.cms.algorithm = (uint8_t)(seed % 4);
-	sim_init(s, seed);
-	sim_add(s, &cfg);
-	sim_add(s, &cfg);
+	sim_pair(s, seed, &cfg);
 }
 
 static void start_traffic(struct sim *s)

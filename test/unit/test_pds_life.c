@@ -61,9 +61,7 @@ static void target_forgets_dead_initiator(void **state)
 		struct sim s;
 
 		cfg.target_idle = idle[i] * SEC;
-		sim_init(&s, 3);
-		sim_add(&s, &cfg);
-		sim_add(&s, &cfg);
+		sim_pair(&s, 3, &cfg);
 		sim_post(&s, 0, 1, UET_MODE_RUD, 1, 10);
 		assert_true(sim_run_done(&s, 1 * MSEC));
 		uet_pds_destroy(s.end[0].pds);
@@ -274,9 +272,7 @@ static void needed_pdc_stays(void **state)
 	(void)state;
 	cfg.idle_close = 20 * MSEC;
 	cfg.target_idle = 1 * SEC;
-	sim_init(&s, 10);
-	sim_add(&s, &cfg);
-	sim_add(&s, &cfg);
+	sim_pair(&s, 10, &cfg);
 	s.end[0].needed = true;
 	sim_post(&s, 0, 1, UET_MODE_RUD, 1, 10);
 	assert_true(sim_run_done(&s, 1 * MSEC));
@@ -686,9 +682,7 @@ static void never_used_pdc_is_forgotten(void **state)
 	struct sim_msg *m;
 
 	(void)state;
-	sim_init(&s, 17);
-	sim_add(&s, &cfg);
-	sim_add(&s, &cfg);
+	sim_pair(&s, 17, &cfg);
 	s.end[0].room_max = -1;		/* nothing leaves, so nothing is ever sent */
 	s.end[0].room = -1;
 	sim_post(&s, 0, 1, UET_MODE_RUD, 1, 10);

@@ -124,9 +124,7 @@ static void ask_in_silence(uint8_t mode, sim_filter_fn filter, int lost)
 	struct sim s;
 
 	cfg.cms.window_init = cfg.cms.window_max = 2 * cfg.cms.mtu;
-	sim_init(&s, 6);
-	sim_add(&s, &cfg);
-	sim_add(&s, &cfg);
+	sim_pair(&s, 6, &cfg);
 	sim_post(&s, 0, 1, mode, 10, 500);
 	assert_true(sim_run_done(&s, 4 * MSEC));
 	s.filter = filter;
@@ -193,9 +191,7 @@ static void lost_burst_is_asked_for_once(void **state)
 
 		mode = i & 1 ? UET_MODE_ROD : UET_MODE_RUD;
 		cfg.cms.algorithm = algorithms[i / 2];
-		sim_init(&s, 4);
-		sim_add(&s, &cfg);
-		sim_add(&s, &cfg);
+		sim_pair(&s, 4, &cfg);
 		sim_post(&s, 0, 1, mode, 100, 500);
 		assert_true(sim_run_done(&s, 5 * MSEC));
 		s.filter = data;
@@ -261,9 +257,7 @@ static void black_hole_ends(void **state)
 			struct sim s;
 
 			cfg.max_ahead = ahead ? 1 << 20 : 0;
-			sim_init(&s, 4);
-			sim_add(&s, &cfg);
-			sim_add(&s, &cfg);
+			sim_pair(&s, 4, &cfg);
 			sim_post(&s, 0, 1, mode, 100, 500);
 			assert_true(sim_run_done(&s, 5 * MSEC));
 			s.filter = hole;

@@ -111,9 +111,7 @@ static void serve_all_pdcs(void **state)
 
 	(void)state;
 	sim_free(&s);
-	sim_init(&s, 1);
-	sim_add(&s, &cfg);
-	sim_add(&s, &cfg);
+	sim_pair(&s, 1, &cfg);
 	sim_post(&s, 0, 1, UET_MODE_RUD, 8000, 1000);
 	assert_true(sim_run_done(&s, 1 * SEC));
 	cps = sim_stats(&s, 1)->rx_cp;
@@ -130,9 +128,7 @@ static void waits_for_the_nic(void **state)
 {
 	(void)state;
 	sim_free(&s);
-	sim_init(&s, 1);
-	sim_add(&s, &cfg);
-	sim_add(&s, &cfg);
+	sim_pair(&s, 1, &cfg);
 	s.end[0].room_max = 1;
 	sim_post(&s, 0, 1, UET_MODE_RUD, 200, 1000);
 	assert_true(sim_run_done(&s, 1 * SEC));
