@@ -63,6 +63,11 @@ uint32_t uet_loss_go_back(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn
 	return bytes;
 }
 
+void uet_loss_repeat_from(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn)
+{
+	uet_ccc_forget(pds, pdc, uet_loss_go_back(pds, pdc, psn, pdc->tx_next));
+}
+
 /*
  * With several paths a bitmap has room for less than may be out of order. Known to be missing is
  * what all bitmaps show, and what stands behind CACK.
@@ -196,7 +201,7 @@ void uet_loss_delay(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint
 	if (d->nacks < NACK_DOUBLINGS)
 		d->nacks++;
 	if (pdc->mode == UET_MODE_ROD)
-		uet_ccc_forget(pds, pdc, uet_loss_go_back(pds, pdc, psn + 1, pdc->tx_next));
+		uet_loss_repeat_from(pds, pdc, psn + 1);
 	uet_pdc_arm(pds, pdc, d->when);
 }
 
@@ -393,8 +398,8 @@ static uint64_t check_silence(struct uet_pds *pds, struct uet_pdc *pdc)
 		pdc->asked = pds->now;
 		pdc->asked_psn = psn;
 	}
-	if (d->retries && pdc->stuck < UINT8_MAX)
-		pdc->stuck++;
+	if (d->retries)
+		uet_pdc_retried(pdc);
 	return pds->now + pause;
 }
 

@@ -70,8 +70,7 @@ static bool repeat_now(struct uet_pds *pds, struct uet_pdc *pdc, const struct ue
 		uet_spray_tell(pds, pdc, d, UET_CMS_PATH_LOST);
 		/* Lost twice: a time-out would have made all leave this path. */
 		if (d->retries && uet_spray_timeout(pds, pdc))
-			uet_ccc_forget(pds, pdc, uet_loss_go_back(pds, pdc, h->psn + 1,
-								  pdc->tx_next));
+			uet_loss_repeat_from(pds, pdc, h->psn + 1);
 		/* It answers a question, which may have come much later than the packet. */
 		rtt = 0;
 	}
@@ -90,8 +89,7 @@ static void repeat_trimmed(struct uet_pds *pds, struct uet_pdc *pdc, const struc
 			   const struct uet_pkt *pkt)
 {
 	if (repeat_now(pds, pdc, h, pkt) && pdc->mode == UET_MODE_ROD && !pdc->keeps)
-		uet_ccc_forget(pds, pdc,
-			       uet_loss_go_back(pds, pdc, h->psn + 1, pdc->tx_next));
+		uet_loss_repeat_from(pds, pdc, h->psn + 1);
 }
 
 /*
@@ -131,7 +129,7 @@ static void rewind_to(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet
 		return;
 	if (pdc->stuck >= REWINDS)
 		return;
-	pdc->stuck++;
+	uet_pdc_retried(pdc);
 	first = d->state == UET_TXD_FLIGHT ? d->bytes : 0;
 	bytes = uet_loss_go_back(pds, pdc, expected, pdc->keeps ? h->psn : pdc->tx_next);
 	/* One is lost; those behind it are only repeated with it. */
@@ -149,7 +147,7 @@ static void renumber(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t start)
 	    pdc->tx_cack != pdc->start_psn - 1 ||
 	    pdc->tx_next - pdc->tx_base > (uint32_t)pdc->flight_cnt + pdc->retx_cnt)
 		return;
-	uet_ccc_forget(pds, pdc, uet_loss_go_back(pds, pdc, pdc->tx_base, pdc->tx_next));
+	uet_loss_repeat_from(pds, pdc, pdc->tx_base);
 	uet_tx_renumber(pds, pdc, start);
 	uet_pdc_ready(pds, pdc);
 }

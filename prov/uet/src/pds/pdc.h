@@ -406,13 +406,19 @@ static inline void uet_pdc_moved(struct uet_pds *pds, struct uet_pdc *pdc)
 	pdc->stuck = 0;
 }
 
+/* Something was tried once more, and may be in vain again. */
+static inline void uet_pdc_retried(struct uet_pdc *pdc)
+{
+	if (pdc->stuck < UINT8_MAX)
+		pdc->stuck++;
+}
+
 /* A time-out passed without an answer. */
 static inline void uet_pdc_unanswered(struct uet_pdc *pdc)
 {
 	if (pdc->silent < UINT8_MAX)
 		pdc->silent++;
-	if (pdc->stuck < UINT8_MAX)
-		pdc->stuck++;
+	uet_pdc_retried(pdc);
 }
 
 /* Make sure that the timer of @pdc fires at @deadline or earlier. */
@@ -591,6 +597,9 @@ void uet_loss_undo(struct uet_pdc *pdc);
  * tx_next), for good if a time-out did so before; bytes as above.
  */
 uint32_t uet_loss_go_back(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn, uint32_t end);
+
+/* The same with all from @psn on, none of which the window takes for lost. */
+void uet_loss_repeat_from(struct uet_pds *pds, struct uet_pdc *pdc, uint32_t psn);
 
 /*
  * Find packets that were overtaken by later ones (UEC 3.5: SACK-based, optional). @sacked:

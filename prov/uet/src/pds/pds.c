@@ -371,6 +371,11 @@ bool uet_pdc_is_open(const struct uet_pdc *pdc)
 	return pdc->state == UET_PDC_OPEN;
 }
 
+uint8_t uet_pdc_mode(const struct uet_pdc *pdc)
+{
+	return pdc->mode;
+}
+
 const struct uet_addr *uet_pdc_peer(const struct uet_pdc *pdc)
 {
 	return &pdc->peer;

@@ -381,6 +381,9 @@ void **uet_pdc_upper(struct uet_pdc *pdc);
 /* Does @pdc take new messages? One that does not is on its way to pdc_gone(). */
 bool uet_pdc_is_open(const struct uet_pdc *pdc);
 
+/* Delivery mode of @pdc, enum uet_pds_mode. */
+uint8_t uet_pdc_mode(const struct uet_pdc *pdc);
+
 /* Peer of @pdc: the address its packets come from (port of the SYN packet). */
 const struct uet_addr *uet_pdc_peer(const struct uet_pdc *pdc);
 

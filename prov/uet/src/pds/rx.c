@@ -313,8 +313,10 @@ static void take_in(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_p
 	uet_ack_note(pds, pdc, h->psn, h->flags, pkt, answer);
 }
 
-void uet_rx_deliver(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
-		    const struct uet_pkt *pkt)
+/* Give @h to the floor above, which fills in @answer. */
+static uet_always_inline void hand_up(struct uet_pds *pds, struct uet_pdc *pdc,
+				      const struct uet_pds_hdr *h, const struct uet_pkt *pkt,
+				      struct uet_pds_answer *answer)
 {
 	struct uet_pds_rx rx = {
 		.pdc = pdc,
@@ -327,6 +329,14 @@ void uet_rx_deliver(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_p
 		.data = pkt->data,
 		.len = pkt->len,
 	};
+
+	memset(answer, 0, sizeof(*answer));
+	pds->ops->rx(pds->upper, &rx, answer);
+}
+
+void uet_rx_deliver(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_pds_hdr *h,
+		    const struct uet_pkt *pkt)
+{
 	struct uet_pds_answer answer;
 
 	if (uet_unlikely(!have_room(pds, pdc, h->psn))) {
@@ -334,8 +344,7 @@ void uet_rx_deliver(struct uet_pds *pds, struct uet_pdc *pdc, const struct uet_p
 		uet_cp_beg_clear(pds);
 		return;
 	}
-	memset(&answer, 0, sizeof(answer));
-	pds->ops->rx(pds->upper, &rx, &answer);
+	hand_up(pds, pdc, h, pkt, &answer);
 	take_in(pds, pdc, h, pkt, &answer);
 }
 
@@ -410,7 +419,6 @@ bool uet_rx_quick(struct uet_pds *pds, const struct uet_nic_rx *p)
 {
 	struct uet_pds_answer answer;
 	struct uet_pds_hdr h;
-	struct uet_pds_rx rx;
 	struct uet_pkt pkt;
 	struct uet_pdc *pdc;
 
@@ -431,17 +439,9 @@ bool uet_rx_quick(struct uet_pds *pds, const struct uet_nic_rx *p)
 	pkt.waited = 0;
 	pkt.wire_len = p->len;
 	pkt.ce = false;
-	rx.pdc = pdc;
-	rx.src = &p->src;
-	rx.psn = h.psn;
-	rx.mode = pdc->mode;
-	rx.next_hdr = h.next_hdr;
-	rx.ce = false;
-	rx.now = pds->now;
-	rx.data = pkt.data = p->data + UET_PDS_REQ_LEN;
-	rx.len = pkt.len = p->len - UET_PDS_REQ_LEN;
-	memset(&answer, 0, sizeof(answer));
-	pds->ops->rx(pds->upper, &rx, &answer);
+	pkt.data = p->data + UET_PDS_REQ_LEN;
+	pkt.len = p->len - UET_PDS_REQ_LEN;
+	hand_up(pds, pdc, &h, &pkt, &answer);
 	if (uet_unlikely(answer.nack || answer.gtd_del || answer.next_hdr > UET_HDR_RESPONSE)) {
 		take_in(pds, pdc, &h, &pkt, &answer);
 		return true;

@@ -92,7 +92,6 @@ struct uet_ses_watch {
 	struct uet_list ins;		/* struct uet_ses_in.wait */
 	struct uet_ses_note *note;	/* the question under way, or NULL */
 	const struct uet_pdc *pdc;	/* that the last question went over, or NULL */
-	uint8_t mode;			/* of pdc */
 	bool answered;			/* a question that went over pdc */
 	uint64_t ask_at;		/* 0: pause not begun */
 };

@@ -58,6 +58,12 @@ static struct uet_ses_flow *flow_of(struct uet_pdc *pdc)
 	return *uet_pdc_upper(pdc);
 }
 
+static void set_last(struct uet_ses_flow *flow, struct uet_ses_in *in)
+{
+	flow->last = in;
+	flow->known = false;
+}
+
 struct uet_ses_in *uet_ses_in_find(struct uet_pdc *pdc, uint16_t message_id)
 {
 	struct uet_ses_flow *flow = flow_of(pdc);
@@ -71,8 +77,7 @@ struct uet_ses_in *uet_ses_in_find(struct uet_pdc *pdc, uint16_t message_id)
 		struct uet_ses_in *in = uet_list_entry(pos, struct uet_ses_in, open);
 
 		if (in->message_id == message_id) {
-			flow->last = in;
-			flow->known = false;
+			set_last(flow, in);
 			return in;
 		}
 	}
@@ -91,8 +96,7 @@ static struct uet_ses_flow *flow_get(struct uet_ses *ses, struct uet_pdc *pdc)
 	uet_list_init(&flow->open);
 	uet_list_init(&flow->link);
 	uet_list_add_tail(&ses->flows, &flow->link);
-	flow->last = NULL;
-	flow->known = false;
+	set_last(flow, NULL);
 	*uet_pdc_upper(pdc) = flow;
 	return flow;
 }
@@ -104,8 +108,7 @@ bool uet_ses_in_open(struct uet_ses *ses, struct uet_ses_in *in, struct uet_pdc 
 	if (!flow)
 		return false;
 	in->flow = flow;
-	flow->last = in;
-	flow->known = false;
+	set_last(flow, in);
 	uet_list_add_tail(&flow->open, &in->open);
 	return true;
 }
@@ -114,10 +117,8 @@ void uet_ses_in_close(struct uet_ses_in *in)
 {
 	if (!in->flow)
 		return;
-	if (in->flow->last == in) {
-		in->flow->last = NULL;
-		in->flow->known = false;
-	}
+	if (in->flow->last == in)
+		set_last(in->flow, NULL);
 	in->flow = NULL;
 	uet_list_del(&in->open);
 }

@@ -2,7 +2,6 @@
 /*
  * What SES itself has to say to a peer: messages of one packet without payload.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "ses/defer.h"
@@ -55,11 +54,12 @@ static void goes_over(struct uet_ses_tx *tx)
 static uint8_t note_mode(const struct uet_ses *ses, const struct uet_ses_note *note)
 {
 	if (note->watch && note->watch->pdc)
-		return note->watch->mode;
+		return uet_pdc_mode(note->watch->pdc);
 	return uet_ses_side_mode(ses);
 }
 
-static int post(struct uet_ses *ses, struct uet_ses_note *note, uint64_t now)
+/* Returns false if there is no room at present: @note waits where it did. */
+static bool post(struct uet_ses *ses, struct uet_ses_note *note, uint64_t now)
 {
 	struct uet_list *before = note->tx.link.prev;
 	struct uet_list *link = &note->tx.link;
@@ -71,12 +71,12 @@ static int post(struct uet_ses *ses, struct uet_ses_note *note, uint64_t now)
 	if (uet_ses_tx_post(ses, &note->tx, now) == 0) {
 		if (ses->active.prev == link)
 			goes_over(&note->tx);
-		return 0;
+		return true;
 	}
 	note->posted = false;
 	uet_list_add_after(before, link);
 	ses->next = uet_min_u64(ses->next, now + ses->cfg.retry_time);
-	return -EAGAIN;
+	return false;
 }
 
 static struct uet_ses_note *first_due(struct uet_ses *ses)
@@ -98,7 +98,7 @@ void uet_ses_note_progress(struct uet_ses *ses, uint64_t now)
 
 	/* From the start each time: what posting one brings about may drop others. */
 	while ((note = first_due(ses)) != NULL)
-		if (post(ses, note, now))
+		if (!post(ses, note, now))
 			return;
 }
 

@@ -182,7 +182,6 @@ void uet_ses_watch_asked(struct uet_ses_note *note, const struct uet_pdc *pdc)
 	if (watch->pdc != pdc)
 		watch->answered = false;
 	watch->pdc = pdc;
-	watch->mode = note->tx.mode;
 }
 
 /* The PDC over which @tx, a send that waits, went, while that one is there. */
